@@ -117,6 +117,38 @@ def train(env, net, optimizer):
         state = next_state
         agent.learn()
 """
+_UNSTARTED = """from memory import Memory
+
+
+class Agent:
+    def __init__(self, env, net, optimizer, beta=0.4):
+        self.env, self.net, self.optimizer, self.memory = env, net, optimizer, Memory(10_000)
+        self.beta = beta  # <- PER106
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, self.beta)
+        errors = self.net.errors(rows)
+        (weights * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(slots, errors.detach().numpy())
+
+    def run(self, steps):
+        state = self.env.reset()
+        for step in range(steps):
+            next_state, reward, done, _ = self.env.step(self.net.act(state))
+            self.memory.push(state, 0, reward, next_state, done)
+            state = self.env.reset() if done else next_state
+            self.beta = min(1.0, 0.4 + 0.6 * step / steps)
+            self.learn()
+"""
+_BY_HAND = """
+
+def replay(env, net, optimizer, rows):
+    agent = Agent(env, net, optimizer)
+    for row in rows:
+        agent.memory.push(*row)
+        agent.learn()
+"""
 
 _WRAPPED = """from memory import Memory
 
@@ -541,6 +573,10 @@ class Agent:
                 "train.py": _ROOT_OF_THE_BATCH,
             },
         ),
+        Example(
+            "a loop that would raise it and that nothing calls, beside one that draws without",
+            {"memory.py": _GIVEN, "agent.py": _UNSTARTED + _BY_HAND},
+        ),
     )
     good = (
         Example(
@@ -805,6 +841,10 @@ memory.of_another_cell()
                     "COUNT", _ACT.replace("SHARED", "global done_so_far\n    done_so_far += 1")
                 ),
             },
+        ),
+        Example(
+            "what raises it alone draws, and is for whoever takes the agent to call",
+            {"memory.py": _GIVEN, "agent.py": _UNSTARTED.replace("  # <- PER106", "")},
         ),
     )
 

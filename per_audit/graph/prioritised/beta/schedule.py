@@ -244,7 +244,10 @@ def _is_of_constructor(term: Term) -> bool:
 
 
 def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Owner) -> bool:
-    """Whether a program draws from a buffer and never asks for a method: the beta that it sets stays as it was made."""
+    """Whether a program draws from a buffer and never asks for a method: the beta that it sets stays as it was made.
+
+    False of a method that alone leads to the draws: who draws at all asks for it.
+    """
     if not isinstance(function, ir.Function) or function.decorators or function.name.startswith("__"):
         return False
     cls = graph.project.class_of.get(function)
@@ -258,7 +261,21 @@ def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Ow
     modules = (module for module in graph.project.modules.values() if function.name.encode() in module.text)
     nodes = ((module.path, part) for module in modules for part in module.nodes_of(ir.Attr, ir.Const))
     named = ((path, n) for path, n in nodes if function.name in (getattr(n, "attr", ""), getattr(n, "value", "")))
-    return all(_is_own_of_another(graph, path, node, cls) for path, node in named)
+    if not all(_is_own_of_another(graph, path, node, cls) for path, node in named):
+        return False
+    return not buffer.samples or not all(_is_under(graph, site.function, {function}) for site in buffer.samples)
+
+
+def _is_under(graph: ReplayGraph, inner: ev.Owner, outer: set[ev.Owner]) -> bool:
+    """Whether a function is one of those given, or called from them alone; those that it is found for are added."""
+    if inner in outer:
+        return True
+    sites = graph.callers.get(inner, ()) if isinstance(inner, ir.Function) else ()
+    ways = {site.function for site in sites} - {inner}
+    if not ways or not all(_is_under(graph, way, outer) for way in ways):
+        return False
+    outer.add(inner)
+    return True
 
 
 def _is_own_of_another(graph: ReplayGraph, path: str, node: ir.Node, cls: ir.Class) -> bool:
