@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
+from per_audit.graph.gradients.unrecorded import is_only_measured
 from per_audit.graph.interpret.roles import DONE, NEXT, REWARD
 from per_audit.graph.liveness.memories.usage import is_name_read
 from per_audit.graph.prioritised.beta.even import without_effect
@@ -24,6 +25,60 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.priorities.priorities import Priorities
 
 
+_MEASURED = {
+    "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.size, self.at, self.priorities = [None] * size, size, 0, np.zeros(size)
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.priorities[self.at % self.size] = self.priorities.max() or 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-6
+""",
+    "learner.py": """import torch
+from memory import Memory
+
+
+class Learner:
+    def __init__(self, net, optimizer):
+        self.net, self.memory, self.optimizer, self.moved = net, Memory(1000), optimizer, []
+
+    def learn(self, beta):
+        rows, slots, weights = self.memory.sample(32, beta)
+        errors = self.net.errors(rows)
+        self.optimizer.zero_grad()
+        (torch.as_tensor(weights) * errors**2).mean().backward()
+        others, _, _ = self.memory.sample(32, beta)
+        with torch.no_grad():
+            before = self.net.errors(others)
+        self.optimizer.step()
+        with torch.no_grad():
+            self.moved.append((self.net.errors(others) - before).abs().mean())
+        self.memory.update(slots, errors.detach().numpy())
+
+
+def train(env, net, optimizer, steps):
+    learner, state = Learner(net, optimizer), env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        learner.memory.push(state, action, reward, next_state, done)
+        learner.learn(min(1.0, 0.4 + 0.6 * step / steps))
+        state = env.reset() if done else next_state
+""",
+}
 _RESULTS = {REWARD, NEXT, DONE}  # of a transition, of which errors are made
 _PROCESSES = {
     "memory.py": """import numpy as np
@@ -955,12 +1010,27 @@ def train(env, net, optimizer):
 """,
             },
         ),
+        Example(
+            "a second draw whose errors are learnt from as they are",
+            {
+                "memory.py": _MEASURED["memory.py"],
+                "learner.py": _MEASURED["learner.py"]
+                .replace(
+                    "self.memory.sample(32, beta)\n        with",
+                    "self.memory.sample(32, beta)  # <- PER005\n        with",
+                )
+                .replace(
+                    "        self.optimizer.step()\n",
+                    "        self.net.errors(others).pow(2).mean().backward()\n        self.optimizer.step()\n",
+                ),
+            },
+        ),
     )
     good = (
         Example(
             "a learner that takes a batch apart for a bonus, whose base weighs its losses",
             {
-                **bad[-4].plain,
+                **bad[-5].plain,
                 "learners.py": """import torch
 
 
@@ -992,8 +1062,8 @@ class Plain(Weighted):
         Example(
             "a learner without weights whose memory may be a uniform one",
             {
-                **bad[-4].plain,
-                "main.py": bad[-4]
+                **bad[-5].plain,
+                "main.py": bad[-5]
                 .plain["main.py"]
                 .replace(
                     "Plain(net, PrioritisedMemory(1000)",
@@ -1372,8 +1442,8 @@ def train(env, net, optimizer):
         Example(
             "a memory that is found by its name, and returns its weights behind the columns of the batch",
             {
-                **bad[-3].plain,
-                "replays/weighed.py": bad[-3]
+                **bad[-4].plain,
+                "replays/weighed.py": bad[-4]
                 .plain["replays/weighed.py"]
                 .replace(
                     "slots, [self.rows[slot] for slot in slots]", "tuple(list(self.columns(slots)) + [weights, slots])"
@@ -1390,7 +1460,7 @@ def train(env, net, optimizer):
             ends.append(ended)
         return np.array(states), np.array(actions), np.array(rewards), np.array(following), np.array(ends)
 """,
-                "main.py": bad[-3]
+                "main.py": bad[-4]
                 .plain["main.py"]
                 .replace("slots, rows =", "*columns, weights, slots =")
                 .replace("= errors_of(net, rows)", "= errors_of(net, zip(*columns))")
@@ -1614,6 +1684,7 @@ class Agent:
                 .replace("loss.backward", "loss.mean().backward")
             },
         ),
+        Example("a second draw that is only measured by, where no gradient is recorded", _MEASURED),
     )
     bad = (
         *bad,
@@ -1651,7 +1722,9 @@ def _learns_from(graph: ReplayGraph, unpack: Unpack) -> bool:
     if has_rewards and not any(_is_kept(graph, unpack, item) for item, _ in results):
         return False
     if graph.learns(unpack.function, (unpack.path,)):
-        return True
+        names = {item.id for item in unpack.node.items if isinstance(item, ir.Name)}
+        is_named = all(isinstance(item, ir.Name) for item in unpack.node.items)
+        return not (is_named and is_only_measured(graph, unpack.path, unpack.function, names))
     names = _made_of(unpack)
     sites = graph.calls_of(unpack.function) if unpack.function is not None else ()
     given = (

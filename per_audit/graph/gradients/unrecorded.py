@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
 
 if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
 _OFF = {"no_grad", "inference_mode"}
@@ -35,6 +36,22 @@ def is_unrecorded(graph: ReplayGraph, path: str, change: ir.Aug) -> bool:
             for node in ir.walk_scope(function.body)
         )
     )
+
+
+def is_only_measured(graph: ReplayGraph, path: str, function: ev.Owner, names: set[str]) -> bool:
+    """Whether a function reads these names under `no_grad` alone, and learns by a backward pass outside of it.
+
+    Whatever it computes of them is for people: no gradient comes from there.
+    """
+    nodes = list(ir.walk(*function.body)) if isinstance(function, ir.Function) else []
+    given = {part for node in nodes if isinstance(node, ir.Assign) for part in ir.walk(*node.targets)}
+    reads = [node for node in nodes if isinstance(node, ir.Name) and node.id in names and node not in given]
+    passes = [node for node in nodes if isinstance(node, ir.Call) and name_of(node.func) == "backward"]
+
+    def is_off(node: ir.Node) -> bool:
+        return any(map(_is_off, graph.ancestors(path, node)))
+
+    return any(not is_off(node) for node in passes) and all(map(is_off, reads))
 
 
 def _is_factor(node: ir.Node, name: str) -> bool:
