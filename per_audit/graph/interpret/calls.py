@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms
+from per_audit.graph.interpret.fitting import fitting
 from per_audit.graph.interpret.known import conditionals, mappings, reference
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.draws import FILLS_TENSOR, OF_TENSOR, takes_many
@@ -90,7 +91,7 @@ class Calls:
             if results and receiver.tags and any(isinstance(a, Alloc) and a.kind == "array" for a in receiver.atoms):
                 # An array in one case, as the ones that stand for weights, computed from what was drawn in another.
                 results.append(taint(receiver, *(value for _, _, value in arguments)))
-        for atom in self.interpreter.ordered(callee.atoms):
+        for atom in fitting(self.interpreter, self.interpreter.ordered(callee.atoms), arguments):
             result = self._apply(atom, node, arguments, site, frame)
             if result is not None:
                 results.append(result)

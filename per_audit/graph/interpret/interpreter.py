@@ -45,7 +45,7 @@ from per_audit.graph.interpret.values import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from per_audit.graph.interpret.values import Atom
     from per_audit.graph.project import Project
@@ -250,7 +250,7 @@ class Interpreter:
         classes = self.evaluator.eval(annotation, frame) if isinstance(annotation, (ir.Name, ir.Attr)) else UNKNOWN
         return join_all(of(Instance(atom.node)) for atom in classes.atoms if isinstance(atom, ClassRef))
 
-    def ordered(self, atoms: frozenset[Atom]) -> Iterable[Atom]:
+    def ordered(self, atoms: frozenset[Atom]) -> Collection[Atom]:
         """The atoms such that those of the project come by their places: to call them in this order is repeatable."""
         if len(atoms) < 2:
             return atoms
