@@ -227,6 +227,62 @@ def train(env, session, graph, steps):
 """,
 }
 
+_STAGES = {
+    "memory.py": """import numpy as np
+
+
+class Mass:
+    def __init__(self, capacity):
+        self.values, self.top = np.zeros(capacity), 1.0
+
+    def put(self, slots, values):
+        self.values[slots] = values
+        self.top = max(self.top, np.max(values))
+""",
+    "agent.py": """import numpy as np
+from memory import Mass
+
+
+class Agent:
+    def __init__(self, net, capacity):
+        self.net, self.rows, self.count = net, [None] * capacity, 0
+
+    def begin(self, alpha):
+        self.count = 0
+        self.mass = Mass(len(self.rows))
+        self.alpha = alpha
+
+    def observe(self, state, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, reward, next_state, done)
+        self.mass.put(slot, self.mass.top)
+        self.count += 1
+
+    def learn(self, beta):
+        filled = min(self.count, len(self.rows))
+        p = self.mass.values[:filled] / self.mass.values[:filled].sum()
+        slots = np.random.choice(filled, 16, p=p)
+        weights = (filled * p[slots]) ** -beta
+        weights /= weights.max()
+        errors = self.net.errors([self.rows[i] for i in slots])
+        (weights * errors**2).mean().backward()
+        self.mass.put(slots, (np.abs(errors.detach().numpy()) + 1e-6) ** self.alpha)
+
+
+def run(env, net, steps):
+    agent = Agent(net, 2_000)
+    for stage in range(3):
+        agent.begin(0.4 + 0.1 * stage)
+        state = env.reset()
+        for step in range(steps):
+            next_state, reward, done, _ = env.step(env.action_space.sample())
+            agent.observe(state, reward, next_state, done)
+            state = env.reset() if done else next_state
+            if step > 16:
+                agent.learn(min(1.0, 0.4 + step / steps))
+""",
+}
+
 
 class MixedAlphaScale(Rule):
     """Some priorities are stored raised to alpha and others as they are, or to another alpha than the rest.
@@ -335,7 +391,7 @@ class MixedAlphaScale(Rule):
                     continue
                 if not _moves(anatomy, exponent, value) or not _may_run(graph, write.function):
                     continue
-                if _rescales(anatomy, write.function):
+                if _rescales(anatomy, write.function) or _is_made_anew(anatomy, path, write):
                     continue
                 yield self.finding(
                     graph,
@@ -415,6 +471,16 @@ class MixedAlphaScale(Rule):
             },
         ),
         Example("alpha falls with each draw, errors that a session computes", _IN_A_SESSION),
+        Example(
+            "each stage has an alpha of its own, and all have one memory",
+            {
+                "memory.py": _STAGES["memory.py"],
+                "agent.py": _STAGES["agent.py"]
+                .replace("        self.count = 0\n        self.mass = Mass(len(self.rows))\n", "")
+                .replace("[None] * capacity, 0\n", "[None] * capacity, 0\n        self.mass = Mass(capacity)\n")
+                .replace("self.alpha = alpha", "self.alpha = alpha  # <- PER202"),
+            },
+        ),
     )
     good = (
         Example(
@@ -520,6 +586,7 @@ class MixedAlphaScale(Rule):
                 "train.py": _IN_A_SESSION["train.py"],
             },
         ),
+        Example("each stage has an alpha and a memory of its own", _STAGES),
     )
 
 
@@ -578,6 +645,16 @@ def _may_run(graph: ReplayGraph, function: ev.Owner) -> bool:
     if not isinstance(function, ir.Function) or function not in graph.project.class_of:
         return True
     return any(function not in mention.inside for mention in graph.mentions.get(function.name, ()))
+
+
+def _is_made_anew(anatomy: Anatomy, path: str, write: ev.AttributeWrite) -> bool:
+    """Whether what holds the priorities is made wherever alpha is set, as often: none that it holds keep an old one."""
+    around = set(anatomy.graph.loops_around(path, write.node))
+    return any(
+        not anatomy.parts.isdisjoint(site.classes)
+        for site in anatomy.graph.calls_of(write.function, (path,))
+        if around.issubset(anatomy.graph.loops_around(path, site.node))
+    )
 
 
 def _rescales(anatomy: Anatomy, function: ev.Owner) -> bool:
