@@ -60,7 +60,10 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     _add(draft, buffer, stores, sampler, with_reward=is_marked)
     emptied.forget_emptied(draft, buffer, draw, made, attribute)
     loaded.add_replaced(draft, buffer, draw, made, attribute)
-    loaded.add_slots(draft, buffer, [store for store in buffer.stores if store not in stores], attribute)
+    others = [store for store in buffer.stores if store not in stores]
+    rows = [store for store in others if loaded.in_a_row(draft, store)]
+    loaded.add_rows(draft, buffer, rows, attribute)
+    loaded.add_slots(draft, buffer, [store for store in others if store not in rows], attribute)
     unread.drop(draft, buffer)
 
 
@@ -143,7 +146,7 @@ def _length_in(shape: ir.Expr | None) -> ir.Expr | None:
 
 def _stores(draft: Draft, buffer: ReplayBuffer) -> list[ev.Store]:
     """Where single transitions are written: the only place that is not told of as a whole."""
-    one_by_one = [s for s in buffer.stores if not loaded.in_one_go(s)]
+    one_by_one = [s for s in buffer.stores if not loaded.in_one_go(s) and not loaded.in_a_row(draft, s)]
     stores = [s for s in one_by_one if s.how == "index" and s.index is not None]
     functions = {s.function for s in stores}
     if len(functions) != 1 or len(stores) != len(one_by_one):

@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.containers.emptied import Reads, is_zero, most, pairs
 from per_audit.fixes.recipes.containers.remade import constructed
+from per_audit.fixes.recipes.learning.settled import targets
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
@@ -19,6 +20,40 @@ def in_one_go(store: ev.Store) -> bool:
     index = store.index
     is_slice = store.how == "index" and isinstance(index, ir.Slice)
     return is_slice and isinstance(index, ir.Slice) and _is_start(index.lower) and index.upper is not None
+
+
+def in_a_row(draft: Draft, store: ev.Store) -> bool:
+    """Whether a store writes as many slots as come at once, round the end: `at = np.arange(ptr, ptr + n) % size`."""
+    function, index = store.function, store.index
+    if store.how != "index" or not isinstance(index, ir.Name) or not isinstance(function, ir.Function):
+        return False
+    bound = {index.id} & {each.name for each in function.parameters}
+    given = [node for node in ir.walk_scope(function.body) if index.id in map(ir.last_name, targets(node))]
+    value = given[0].value if len(given) == 1 and not bound and isinstance(given[0], ir.Assign) else None
+    if not isinstance(value, ir.Bin) or value.op != "%":
+        return False
+    site = draft.graph.events.calls.get(value.left) if isinstance(value.left, ir.Call) else None
+    return site is not None and "numpy.arange" in site.names
+
+
+def add_rows(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], attribute: str) -> None:
+    """Tell the sampler of the slots that such stores fill: all arrays the same ones, in one block of a method."""
+    name = draft.graph.name_of(buffer)
+    for function in dict.fromkeys(store.function for store in stores):
+        here = sorted((store for store in stores if store.function is function), key=lambda store: store.node.start)
+        path, last = here[0].path, draft.graph.statement(here[0].path, here[-1].node)
+        slots = {store.index.id for store in here if isinstance(store.index, ir.Name)}
+        is_together = all(draft.graph.statement(path, store.node) in draft.block(path, last) for store in here)
+        where = draft.where(path, last)
+        if draft.options.buffer == "combined":
+            raise Refused(f"the slots filled at {where} are several at once, so protected slots cannot be skipped")
+        is_whole = {store.container for store in here} >= {store.container for store in buffer.stores}
+        if not isinstance(function, ir.Function) or draft.graph.project.class_of.get(function) is not buffer.owner:
+            raise Refused(f"the arrays of {name} are filled from outside their class at {where}")
+        if len(slots) != 1 or not is_together or not is_whole:
+            raise Refused(f"the arrays of {name} are filled in different ways at {where}")
+        line = f"{function.parameters[0].name}.{attribute}.add({slots.pop()})"
+        draft.insert_after(path, last, [line], "all slots that were filled")
 
 
 def add_slots(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], attribute: str) -> None:

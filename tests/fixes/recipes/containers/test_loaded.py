@@ -98,3 +98,51 @@ def test_arrays_that_are_replaced_in_one_branch_are_refused() -> None:
 def test_arrays_that_are_replaced_from_outside_are_refused() -> None:
     use = ("    state = env.reset()\n", "    ring.state = env.states()\n    state = env.reset()\n")
     check_refused(changed(FILES, use), "are replaced from outside their class")
+
+
+ROWS = """
+    def add_rows(self, states, actions, next_states, rewards, ends):
+        count = len(states)
+        at = np.arange(self.ptr, self.ptr + count) % self.max_size
+        self.state[at] = states
+        self.action[at] = actions
+        self.next_state[at] = next_states
+        self.reward[at] = rewards
+        self.not_done[at] = 1.0 - ends
+        self.ptr = (self.ptr + count) % self.max_size
+        self.size = min(self.size + count, self.max_size)
+"""
+LAST = "        self.not_done[at] = 1.0 - ends\n"
+
+
+def test_rows_that_are_stored_at_once_enter_the_sampler() -> None:
+    after = ROWS[1:].replace(LAST, LAST + "        self.priorities.add(at)\n")
+    check_fixed(
+        changed(FILES, ("    def sample(self", f"{ROWS[1:]}\n    def sample(self")),
+        changed(FIXED, ("    def sample(self", f"{after}\n    def sample(self")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("np.arange(self.ptr, self.ptr + count) % self.max_size", "self.free(count)", "filled in several functions"),
+        (
+            "np.arange(self.ptr, self.ptr + count) % self.max_size",
+            "(self.ptr + 1) % self.max_size",
+            "several functions",
+        ),
+        ("        self.reward[at] = rewards\n", "", "filled in different ways at ring.py"),
+        (LAST, "        if count > 1:\n    " + LAST, "filled in different ways at ring.py"),
+        ("        count = len(states)\n", "        count, at = len(states), None\n", "several functions"),
+    ],
+)
+def test_other_ways_to_store_rows_are_refused(old: str, new: str, reason: str) -> None:
+    rows = ROWS[1:].replace(old, new)
+    assert rows != ROWS[1:]
+    check_refused(changed(FILES, ("    def sample(self", f"{rows}\n    def sample(self")), reason)
+
+
+def test_rows_that_are_stored_at_once_skip_no_protected_slots() -> None:
+    files = changed(FILES, ("    def sample(self", f"{ROWS[1:]}\n    def sample(self"))
+    check_refused(files, "protected slots cannot be skipped", buffer="combined")
