@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.liveness.frequency.again import is_called_again
 from per_audit.graph.memory.stored import never_full
 from per_audit.graph.prioritised.priorities.updates import BUILDERS
 from per_audit.graph.symbolic import Term, strip
@@ -205,6 +206,37 @@ def train(env, net, optimizer, steps):
         state = env.reset() if done else next_state
 """
 
+_WAITED = """import time
+
+from memory import Memory
+
+
+class Learner:
+    def __init__(self, queue, net, optimizer):
+        self.memory, self.queue, self.net, self.optimizer = Memory(1000), queue, net, optimizer
+
+    def fetch(self):
+        while not self.queue.empty():
+            self.memory.add(self.queue.get())
+
+    def run(self, steps):
+        if len(self.memory) < 500:
+            time.sleep(1)
+            self.fetch()
+            return self.run(steps)
+        for step in range(steps):
+            self.fetch()
+            rows, nodes, weights = self.memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+            errors = self.net.errors(rows)
+            (weights * errors**2).mean().backward()
+            self.optimizer.step()
+            self.memory.update(nodes, errors.detach().abs().numpy())
+
+
+def main(queue, net, optimizer):
+    Learner(queue, net, optimizer).run(100_000)
+"""
+
 
 def _project(tree: str = _TREE, memory: str = _MEMORY, train: str = _TRAIN) -> dict[str, str]:
     return {"tree.py": tree, "memory.py": memory, "train.py": train}
@@ -360,6 +392,15 @@ class SizeWraps(Rule):
                 + _HELD
             },
         ),
+        Example(
+            "a test before a loop that stores, in what is called again and again",
+            _project(
+                train=_WAITED.replace("< 500:", "< 500:  # <- PER310").replace(
+                    "    Learner(queue, net, optimizer).run(100_000)\n",
+                    "    learner = Learner(queue, net, optimizer)\n    while True:\n        learner.run(100)\n",
+                )
+            ),
+        ),
     )
     good = (
         Example(
@@ -457,6 +498,10 @@ class SizeWraps(Rule):
                 .replace("self.next = (self.next + 1) % self.capacity", "self.next += 1")
                 .replace("[self.next] =", "[self.next % self.capacity] ="),
             },
+        ),
+        Example(
+            "a test that is asked before the loop that stores and draws, and not again",
+            _project(train=_WAITED),
         ),
     )
 
@@ -576,19 +621,33 @@ def _tests(anatomy: Anatomy) -> Iterator[tuple[ir.Node, str, Term, str]]:
                 continue
             sides = [symbols.term(path, side) for side in (test.left, *test.rights)]
             pointer = next((found for side in sides if (found := _pointer(graph, side)) is not None), None)
-            if pointer is not None and _decides(graph, path, node, drawing):
+            if pointer is not None and _decides(anatomy, path, node, drawing):
                 yield test, path, pointer, "nothing is drawn until as many are stored again"
 
 
-def _decides(graph: ReplayGraph, path: str, node: ir.If, drawing: set[ev.Owner]) -> bool:
-    """Whether a test decides on a draw: it stands under the test, or after one that leaves."""
+def _decides(anatomy: Anatomy, path: str, node: ir.If, drawing: set[ev.Owner]) -> bool:
+    """Whether a test decides on a draw: it stands under the test, or after one that leaves, in the same round."""
+    graph = anatomy.graph
     function = graph.symbols.function_of(path, node)
     leaves = isinstance(node.body[-1], (ir.Return, ir.Jump)) and not node.orelse
     for site in graph.calls_of(function, (path,)):
         under = any(s.start <= site.node.start < s.end for s in node.body)
         after = leaves and site.node.start >= node.end
-        if (under or after) and any(
-            func.node in drawing or graph.reachable(func.node, 3) & drawing for func in site.targets
-        ):
-            return True
+        called = {func.node for func in site.targets} - {function}
+        if (under or after) and any(f in drawing or graph.reachable(f, 3) & drawing for f in called):
+            return not _is_before_all(anatomy, path, node, site.node)
     return False
+
+
+def _is_before_all(anatomy: Anatomy, path: str, node: ir.If, draw: ir.Node) -> bool:
+    """Whether a test is asked once, before the loop that goes on storing and drawing."""
+    graph, function = anatomy.graph, anatomy.symbols.function_of(path, node)
+    loops = [loop for loop in graph.loops_around(path, draw) if loop.start > node.start]
+    if not loops or any(True for _ in graph.loops_around(path, node)) or is_called_again(graph, function):
+        return False
+    sites = (site for site in graph.calls_of(function, (path,)) if loops[-1].start < site.node.start < loops[-1].end)
+    return any(
+        func.node in anatomy.adding or graph.reachable(func.node, 3) & anatomy.adding
+        for site in sites
+        for func in site.targets
+    )

@@ -9,6 +9,7 @@ from per_audit.graph.episodes.counted import BOARD
 from per_audit.graph.episodes.limits import goes_on, is_reset
 from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.liveness.frequency.again import is_called_again
 from per_audit.graph.memory.ranges import range_of
 
 if TYPE_CHECKING:
@@ -206,33 +207,13 @@ def _is_begun_at_reset(loop: ir.For | ir.While, count: ir.Expr) -> bool:
 
 def _is_episode(graph: ReplayGraph, loop: ir.For | ir.While, function: ev.Owner) -> bool:
     """Whether the outermost loop of a function goes through one episode, and the function is called in a loop."""
-    return isinstance(function, ir.Function) and not goes_on(loop) and _is_called_again(graph, function, set())
-
-
-def _is_called_again(graph: ReplayGraph, function: ev.Owner, seen: set[ev.Owner]) -> bool:
-    """Whether a call of a function is in a loop, or in a function of which that holds."""
-    if function is None or function in seen or len(seen) > _DEEPEST:
-        return False
-    seen.add(function)
-    sites = graph.callers.get(function, ())
-    return any(_is_repeated(graph, site) for site in sites) or any(
-        _is_called_again(graph, site.function, seen) for site in sites
-    )
-
-
-def _is_repeated(graph: ReplayGraph, site: ev.CallSite) -> bool:
-    for around in graph.ancestors(site.path, site.node):
-        if isinstance(around, (ir.Function, ir.Lambda)):
-            return False
-        if isinstance(around, (ir.For, ir.While, ir.Comp)):
-            return True
-    return False
+    return isinstance(function, ir.Function) and not goes_on(loop) and is_called_again(graph, function)
 
 
 def _is_begun_beside(graph: ReplayGraph, function: ir.Function, count: ir.Attr) -> bool:
     """Whether a method counts an attribute that another one begins anew, other than the constructor."""
     cls = graph.project.class_of.get(function)
-    if cls is None or not _is_counted(function.body, count) or not _is_called_again(graph, function, set()):
+    if cls is None or not _is_counted(function.body, count) or not is_called_again(graph, function):
         return False
     others = [part for part in cls.body if isinstance(part, ir.Function) and part.name != "__init__"]
     return any(
