@@ -221,6 +221,8 @@ class AlphaAppliedTwice(Rule):
         effect = (
             "clipped at 1, the largest one stays as it is where it is 1, and counts with alpha squared below that"
             if of_one
+            else "a power of it is negative, so that the largest is drawn the least"
+            if _is_inverted(chain)
             else "it counts with alpha squared"
         )
         finding = self.finding(
@@ -915,6 +917,11 @@ def train(env, net, optimizer):
             },
         ),
     )
+
+
+def _is_inverted(chain: Chain) -> bool:
+    """Whether the powers turn the order around: `p**-alpha`, where the root `p**(1 / alpha)` was meant."""
+    return sum(strip(power.args[1]).op == "neg" for power in chain.raised) % 2 == 1
 
 
 def _read(anatomy: Anatomy, write: PriorityWrite) -> list[tuple[str, ir.Node]]:

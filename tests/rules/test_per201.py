@@ -82,3 +82,48 @@ def run(env, net, optimizer):
     assert memory.splitlines()[finding.place.line - 1].strip() == "self.put(self.raised(error))"
     (read,) = (each for each in finding.evidence if each.role == "read")
     assert memory.splitlines()[read.place.line - 1].strip() == "error = self.p.max()"
+
+
+@pytest.mark.parametrize(
+    ("power", "effect"),
+    [
+        ("-self.alpha", "a power of it is negative, so that the largest is drawn the least"),
+        ("self.alpha", "it counts with alpha squared"),
+    ],
+)
+def test_a_negative_power_inverts_what_was_stored(power, effect):
+    memory = f"""
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size, alpha):
+        self.rows, self.p, self.at, self.size, self.alpha = [None] * size, np.zeros(size), 0, size, alpha
+
+    def rate(self, slot, error):
+        self.p[slot] = (abs(error) + 0.01) ** self.alpha
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.p[self.at] = 1.0
+        self.at = (self.at + 1) % self.size
+
+    def change(self, slots):
+        for slot in slots:
+            self.p[slot] = self.p[slot] ** {power}
+
+    def sample(self, n):
+        slots = np.random.choice(self.size, n, p=self.p / self.p.sum())
+        return slots, [self.rows[slot] for slot in slots]
+
+
+def learn(memory, net):
+    slots, rows = memory.sample(32)
+    for slot, error in zip(slots, net.fit(rows)):
+        memory.rate(slot, error)
+    memory.change(slots)
+"""
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER201")
+    told = [finding.message for finding in rule.check(link([extract("memory.py", memory.encode())]))]
+    assert len(told) == 1
+    assert told[0].endswith(effect)
