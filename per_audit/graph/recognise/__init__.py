@@ -16,6 +16,7 @@ from per_audit.graph.liveness.memories.lifetimes import (
 from per_audit.graph.liveness.memories.measured import is_only_converted, is_only_measured
 from per_audit.graph.liveness.memories.shown import is_only_shown
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.recognise.draws.moved import is_moved_on
 from per_audit.graph.recognise.evidence import Evidence
 from per_audit.graph.recognise.learning.alternatives import Alternatives
 from per_audit.graph.recognise.prioritised import Prioritised
@@ -38,6 +39,7 @@ def find_buffers(graph: ReplayGraph) -> None:
         buffer
         for buffer in finder.find()
         if not finder.is_part_of(buffer, prioritised) and not finder.is_overridden(buffer, prioritised)
+        if not is_moved_on(graph, buffer, prioritised)
     ]
     found = _without_dead(prioritised + uniform)
     if any(buffer.instances for buffer in found):
