@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.prioritised.beta.schedule import Beta, is_never_asked_for, unbounded
 from per_audit.graph.prioritised.priorities.priorities import UNSEEN
 from per_audit.graph.prioritised.priorities.whose import holder
@@ -120,14 +121,18 @@ class BetaBudgetHardcoded(Rule):
             if graph.priorities(buffer).is_reference:
                 continue
             beta = Beta(graph, graph.anatomy(buffer))
-            for node, path, numbers, count in [*_steps(beta), *_schedules(beta)]:
+            steps = list(_steps(beta))
+            for node, path, numbers, count in [*steps, *_schedules(beta)]:
                 function = graph.symbols.function_of(path, node)
                 if node not in seen and not is_never_asked_for(graph, buffer, function):
                     seen.add(node)
                     own = holder(graph, path, node, buffer)
                     drawing = graph.reachable(own.function, 2)
-                    what = "draws" if function in drawing else "of its steps"
-                    yield self._finding(graph, own, node, path, numbers, count, what)
+                    after = _after(count, "draws" if function in drawing else "of its steps")
+                    if function not in drawing and any(node is step for step, *_ in steps):
+                        pace = str(rhythm_of(graph, path, node))
+                        after += f", made {pace}" if pace else ""
+                    yield self._finding(graph, own, node, path, numbers, after)
 
     def _finding(
         self,
@@ -136,11 +141,8 @@ class BetaBudgetHardcoded(Rule):
         node: ir.Node,
         path: str,
         numbers: list[Term],
-        count: float | None,
-        what: str,
+        after: str,
     ) -> Finding:
-        number = f"a number of {what.removeprefix('of ')} written into the code"
-        after = f"after {number if count is None else f'{count:,.0f} {what}'}"
         links = [graph.evidence(path, node, "beta", "beta is raised here")]
         links += [
             graph.evidence(number.path, number.node, "number", "by this number, whatever the length of the training")
@@ -440,6 +442,12 @@ def _is_left_open(graph: ReplayGraph, number: Term) -> bool:
     if not any(isinstance(node, ir.Parameter) for node in around):
         return False
     return not graph.callers.get(next((node for node in around if isinstance(node, ir.Function)), None))
+
+
+def _after(count: float | None, what: str) -> str:
+    """When beta is 1, in words."""
+    number = f"a number of {what.removeprefix('of ')} written into the code"
+    return f"after {number if count is None else f'{count:,.0f} {what}'}"
 
 
 def _steps(beta: Beta) -> Iterable[Found]:

@@ -148,3 +148,41 @@ def test_a_draw_counts_for_what_it_adds_to_the_count(step, made, said):
     graph = link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())])
     (finding,) = rule.check(graph)
     assert f"reaches 1 {said}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        ("step % 5_000 == 0", "after 60 of its steps, made once in 5,000 steps, however"),
+        ("done", "after 60 of its steps, made once an episode, however"),
+        ("step", "after 60 of its steps, however"),
+    ],
+)
+def test_it_is_told_how_often_the_steps_are_made(test, said):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER107")
+    memory = MEMORY.format(name="Plain", step="self.size = n")
+    memory += "\n    def anneal(self):\n        self.beta = min(1.0, self.beta + 0.01)\n"
+    agent = f"""
+from memory import Plain
+
+
+def train(env, net, optimizer):
+    memory, step = Plain(1000), 0
+    while True:
+        state, done = env.reset(), False
+        while not done:
+            next_state, reward, done, _ = env.step(net.act(state))
+            memory.add(state, 0, reward, next_state, done)
+            state = next_state
+            step += 1
+            at, rows, weights = memory.sample(32)
+            errors = net.errors(rows)
+            (weights * errors**2).mean().backward()
+            optimizer.step()
+            memory.update(at, errors.detach().numpy())
+            if {test}:
+                memory.anneal()
+"""
+    graph = link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())])
+    (finding,) = rule.check(graph)
+    assert said in finding.message
