@@ -1,4 +1,4 @@
-"""Branches of a function that no call of the project takes: the arguments rule them out."""
+"""Branches that no call of the project takes: the arguments rule them out, or somebody who wrote down the outcome."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owne
     A call that by the tests around it finds an object of another class in the attribute that it goes through is none.
     False where no call is known, and where one gives something that is not.
     """
+    if _is_replaced(graph, path, node):
+        return True
     if not isinstance(function, ir.Function):
         return False
     tests = list(_tests(graph, path, node, function))
@@ -39,6 +41,32 @@ def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owne
         all(_fails(graph, site, function, parameter, value, wanted) for site in sites)
         for parameter, value, wanted in tests
     )
+
+
+def _is_replaced(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether a test that is written out, `if 0:`, has what a node is for given by the other branch.
+
+    A branch that is only left out so is for somebody to take in again.
+    """
+    statement = graph.statement(path, node)
+    names = _names_given([statement]) if isinstance(statement, ir.Assign) else set()
+    below: ir.Node = statement
+    for around in graph.ancestors(path, statement) if names else ():
+        if isinstance(around, (ir.Function, ir.Class)):
+            return False
+        if isinstance(around, ir.If) and isinstance(around.test, ir.Const):
+            taken, left = (around.body, around.orelse) if around.test.value else (around.orelse, around.body)
+            if below in left and not names.isdisjoint(_names_given(taken)):
+                return True
+        below = around
+    return False
+
+
+def _names_given(block: list[ir.Stmt]) -> set[str]:
+    assigned = (node for node in ir.walk_scope(block) if isinstance(node, ir.Assign))
+    return {
+        part.id for node in assigned for target in node.targets for part in ir.walk(target) if isinstance(part, ir.Name)
+    }
 
 
 def is_ruled_out_by(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner, calls: Calls) -> bool:

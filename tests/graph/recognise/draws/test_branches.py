@@ -168,3 +168,40 @@ def test_what_one_of_two_programs_gives_decides_for_it(project, given, is_made):
         for _, path in calls.values()
     }
     assert found == {"other.py": False, "play.py": not is_made}
+
+
+BY_HAND = """
+    import random
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.errors = [], []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def take(self, n):
+            {body}
+
+    def train(env, net, optimizer):
+        memory = Memory()
+        memory.add(*env.transition())
+        net.loss(memory.take(8)).backward()
+        optimizer.step()
+"""
+WORST = "rows = [self.rows[i] for i in sorted(range(len(self.rows)), key=self.errors.__getitem__)[-n:]]"
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (f"if 0:\n    rows = random.sample(self.rows, n)\nelse:\n    {WORST}\nreturn rows", 0),
+        (f"if True:\n    {WORST}\nelse:\n    rows = random.sample(self.rows, n)\nreturn rows", 0),
+        (f"if 1:\n    rows = random.sample(self.rows, n)\nelse:\n    {WORST}\nreturn rows", 1),
+        (f"if n:\n    rows = random.sample(self.rows, n)\nelse:\n    {WORST}\nreturn rows", 1),
+        (f"{WORST}\nif 0:\n    rows = random.sample(self.rows, n)\nreturn rows", 1),  # left out, for now
+    ],
+)
+def test_branches_that_somebody_chose_by_hand(project, body, found):
+    graph = project(BY_HAND.format(body=body.replace("\n", "\n            ")))
+    assert len(graph.buffers) == found
