@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import spelled
 from per_audit.graph.interpret.frame import ALL, Frame
+from per_audit.graph.interpret.listed import listed
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, ClassRef, External, Func, Instance, ModuleRef, Value, of
 from per_audit.source.resolve import REFERENCE
 
@@ -27,11 +28,17 @@ class Statements:
 
     def run_block(self, block: list[ir.Stmt], frame: Frame) -> None:
         """Interpret statements in order."""
-        for statement in block:
+        row = None
+        for number, statement in enumerate(block):
             try:
                 _STATEMENTS[type(statement)](self, statement, frame)
-            except RecursionError:  # noqa: PERF203 - what this statement does stays unknown
-                self.interpreter.too_deep.setdefault(frame.module.path, statement)
+            except RecursionError:
+                self.interpreter.too_deep.setdefault(frame.module.path, statement)  # what it does stays unknown
+            if isinstance(statement, ir.Assign):
+                row = listed(block, number)
+            elif row is not None and statement is row.last:
+                row.bind(frame, self.interpreter.events)
+                row = None
 
     def _assign(self, node: ir.Assign, frame: Frame) -> None:
         if node.value is None:
