@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Value
 
 _MEMORY = {"buffer", "memory", "replay"}
 _DRAWING = _MEMORY | {"algorithm", "agent", "learner", "model", "trainer"}
@@ -139,8 +140,7 @@ class _Finder:
         given = site.node.keyword(changed_by)
         if given is None:
             return sum(arg.keyword is None for arg in args) <= _FEW
-        value = self.events.value(given.value)
-        if value.atoms and all(isinstance(a, Literal) and a.value in (None, False) for a in value.atoms):
+        if _is_off(self.events.value(given.value)):
             return True
         dotted = dotted_name(given.value, names)
         framework = frameworks.framework(dotted.partition(".")[0])
@@ -152,9 +152,17 @@ class _Finder:
         return not name.endswith("_class") or any(name.encode() in module.text for module in self.modules.values())
 
     def _is_without(self, given: ir.Arg, name: str) -> bool:
-        """Whether an argument with stars is a mapping whose keys are known, and not of that name."""
+        """Whether an argument with stars is a mapping whose keys are known, that name not among them, or with None.
+
+        Where anything else names it as well, None may be there to be replaced.
+        """
         atoms = self.events.value(given.value).atoms
-        return bool(atoms) and all(isinstance(a, Record) and name not in a.type.fields for a in atoms)
+        if not atoms or not all(isinstance(a, Record) for a in atoms):
+            return False
+        known = [a for a in atoms if isinstance(a, Record) and name in a.type.fields]
+        if known and sum(module.text.count(name.encode()) for module in self.modules.values()) > len(known):
+            return False
+        return all(_is_off(a.items[a.type.fields.index(name)]) for a in known)
 
     def _training(self, site: ev.CallSite, algorithm: Algorithm) -> list[ev.CallSite]:
         """The calls that train what the call makes; those of tests do not count."""
@@ -189,6 +197,11 @@ class _Finder:
                 return False
             name = owner.attr
             owner = owner.value
+
+
+def _is_off(value: Value) -> bool:
+    """Whether a value is known to be None or False."""
+    return bool(value.atoms) and all(isinstance(a, Literal) and a.value in (None, False) for a in value.atoms)
 
 
 def _set(node: ir.Node) -> list[tuple[ir.Expr, str]]:

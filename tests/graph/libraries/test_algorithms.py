@@ -70,6 +70,26 @@ def test_an_algorithm_is_found_where_it_is_made(project, imports, program, name)
         ("from stable_baselines import DQN", "DQN('MlpPolicy', env, **options).learn(9)"),
         ("from stable_baselines3 import A2C, PPO", "(PPO if env else A2C)('MlpPolicy', env).learn(9)"),
         (SB3, "known = {'replay_buffer_class': Mine}\n    DQN('MlpPolicy', env, **known).learn(9)"),
+        (
+            SB3,
+            "known = {'replay_buffer_class': None}\n    known['replay_buffer_class'] = Mine\n"
+            "    DQN('MlpPolicy', env, **known).learn(9)",
+        ),
+        (
+            SB3,
+            "known = {'replay_buffer_class': None}\n    known.update({'replay_buffer_class': Mine})\n"
+            "    DQN('MlpPolicy', env, **known).learn(9)",
+        ),
+        (
+            SB3,
+            "known = {'replay_buffer_class': None}\n    known.update(options)\n"
+            "    own = {'replay_buffer_class': Mine}\n"
+            "    DQN('MlpPolicy', env, **known).learn(9)",
+        ),
+        (
+            SB3,
+            "known = {'replay_buffer_class': Mine if options else None}\n    DQN('MlpPolicy', env, **known).learn(9)",
+        ),
         (SB3, "DQN('MlpPolicy', env, 1e-3, 9000, 9, 9, 1, 0.9, 4, 1, Mine).learn(9)"),
         (
             "from stable_baselines3 import DQN, HerReplayBuffer",
@@ -97,6 +117,11 @@ def test_an_algorithm_is_found_where_it_is_made(project, imports, program, name)
 )
 def test_what_trains_nothing_or_may_draw_otherwise_is_left_out(project, imports, program):
     assert made(project, f"{imports}\nfrom mine import Mine\n\n\ndef main(env, options):\n    {program}\n") == []
+
+
+def test_settings_that_name_the_argument_and_give_none_change_nothing(project):
+    program = "known = {'replay_buffer_class': None, 'verbose': 1}\n    DQN('MlpPolicy', env, **known).learn(9)"
+    assert made(project, f"{SB3}\n\n\ndef main(env):\n    {program}\n") == ["DQN"]
 
 
 def test_what_comes_back_from_training_is_not_trained_again(project):
