@@ -360,7 +360,7 @@ class BetaNotAnnealed(Rule):
         ]
         standing = Standing(graph)
         standing.below_one(term)
-        why = "its schedule is asked for the same moment at every draw"
+        why = "what it is computed of is the same at every draw"
         for clock in standing.clocks:
             why = f"`{clock.data[1]}`, which its schedule goes by, stays 0"
             for _, statement, where in beta.first_values(clock):
@@ -376,7 +376,11 @@ class BetaNotAnnealed(Rule):
             f"{'' if is_seen else UNSEEN}",
             evidence=evidence,
             confidence="medium",
-            fix=FixOffer(title="count up what the schedule of beta goes by"),
+            fix=FixOffer(
+                title="count up what the schedule of beta goes by"
+                if standing.clocks
+                else "raise beta to 1 over the training"
+            ),
             pipeline=graph.name_of(buffer),
         )
         return finding if is_seen else replace(finding, severity=Severity.INFO)

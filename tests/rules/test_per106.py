@@ -174,3 +174,23 @@ def test_a_step_that_changes_nothing_raises_nothing(step, given, count):
     learner = LEARNER.replace("self.BETA", "0.4").replace("0.4 = 0.4", "self.is_ready = True")
     learner = learner.replace("some(32, 0.4)", "some(32)").replace("Memory(10_000)", f"Memory(10_000, 0.4, {given})")
     assert len(found(buffer=own, learner=learner)) == count
+
+
+@pytest.mark.parametrize(
+    ("beta", "why", "title"),
+    [
+        ("1 - self.gamma", "what it is computed of is the same at every draw", "raise beta to 1 over the training"),
+        (
+            "self.schedule.at(self.learnt)",
+            "`learnt`, which its schedule goes by, stays 0",
+            "count up what the schedule of beta goes by",
+        ),
+    ],
+)
+def test_why_what_is_computed_stays(beta, why, title):
+    files = next(each.plain for each in BetaNotAnnealed.bad if "count which nothing raises" in each.title)
+    agent = files["agent.py"].replace("self.schedule.at(self.learnt)", beta)
+    modules = {**files, "agent.py": agent.replace("self.updates = 0", "self.updates, self.gamma = 0, 0.99")}
+    (found,) = BetaNotAnnealed().check(link([extract(path, text.encode()) for path, text in modules.items()]))
+    assert why in found.message
+    assert found.fix.title == title

@@ -177,8 +177,16 @@ class Idle:
             return self._told(reason.draw, path)
         if isinstance(reason, (ir.Class, ir.Function)):
             verb = "makes" if isinstance(reason, ir.Class) else "calls"
-            return f"nothing in the project {verb} {self._graph.project.qualified(reason)}"
+            return f"nothing in the project {verb} {self._name_of(reason)}"
         return str(reason)
+
+    def _name_of(self, unit: _Unit) -> str:
+        """What a class or function is called, with its file where another one has one of that name as well."""
+        project = self._graph.project
+        name, path = project.qualified(unit), project.module_of[unit].path
+        others: Iterable[_Unit] = project.classes if isinstance(unit, ir.Class) else project.functions
+        namesakes = (each for each in others if each.name == unit.name and project.module_of[each].path != path)
+        return f"{name} of {path}" if any(project.qualified(each) == name for each in namesakes) else name
 
     def _node_at(self, place: Place) -> ir.Node | None:
         """The innermost node that holds the place."""

@@ -130,6 +130,12 @@ SWITCH = "self.memory = Weighted() if weighted else Memory()"
         (PLAIN, "", RUN + "from torch import *\nWeighted(3)\n", "makes Weighted"),
         (PLAIN, "", RUN + "from torch.utils import Weighted\nWeighted(3)\n", "makes Weighted"),
         (PLAIN, "", RUN + "Weighted = read()\nWeighted(3)\n", "makes Weighted"),
+        (
+            PLAIN,
+            "",
+            RUN + "class Weighted:\n    pass\nWeighted()\n",
+            "nothing in the project makes Weighted of memories.py",
+        ),
         (PLAIN, "", RUN + "def other(Weighted):\n    return Weighted(3)\n", "makes Weighted"),
         (PLAIN, "", RUN + "Weighted(3)\n", None),  # its import is missing
         (PLAIN, "", RUN + "from memories import *\nWeighted(3)\n", None),
