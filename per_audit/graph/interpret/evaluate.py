@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.facts import ir
 from per_audit.graph.interpret import spelled
 from per_audit.graph.interpret.events import Read
+from per_audit.graph.interpret.iteration import turns_of
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known import mappings, reference
 from per_audit.graph.interpret.parts import is_display
@@ -284,7 +285,7 @@ class Evaluator:
         for generator in node.generators:
             iterated = self.eval(generator.iter, inner)
             self.interpreter.targets.assign(
-                generator.target, self.interpreter.parts.element(iterated), inner, node, None
+                generator.target, turns_of(self.interpreter, iterated, inner), inner, node, None
             )
             for test in generator.ifs:
                 self.eval(test, inner)

@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import spelled
 from per_audit.graph.interpret.frame import ALL, Frame
+from per_audit.graph.interpret.iteration import turns_of
 from per_audit.graph.interpret.listed import listed
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, ClassRef, External, Func, Instance, ModuleRef, Value, of
 from per_audit.source.resolve import REFERENCE
@@ -104,7 +105,7 @@ class Statements:
         iterated = self.interpreter.evaluator.eval(node.iter, frame)
         turns = spelled.turns(self.interpreter, iterated, node.iter, [*node.body])
         if turns is None:
-            self.interpreter.targets.assign(node.target, self.interpreter.parts.element(iterated), frame, node, None)
+            self.interpreter.targets.assign(node.target, turns_of(self.interpreter, iterated, frame), frame, node, None)
             self._loop(node.body, node.orelse, frame)
             return
         for turn in turns:

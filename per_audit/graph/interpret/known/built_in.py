@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.iteration import turns_of
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.views import joins_lists
 from per_audit.graph.interpret.roles import EARNED, role_of, role_of_name
@@ -58,7 +59,7 @@ class BuiltIn:
         if name in ("list", "tuple", "sorted", "reversed", "iter") and values:
             return first
         if name == "next" and values:
-            return self.interpreter.parts.element(first).join(first.only_taint())
+            return turns_of(self.interpreter, first, frame).join(first.only_taint())
         if name in ("int", "float", "bool", "abs", "round"):
             constant = first.literal()
             if name == "int" and isinstance(constant, (int, float)) and abs(constant) < 1e18:

@@ -113,6 +113,7 @@ _SAMPLERS = {f"torch.utils.data.{SAMPLER}", f"torch.utils.data.sampler.{SAMPLER}
 EVEN_SAMPLER = "RandomSampler"  # of torch as well, where all have the same chance
 _EVEN_SAMPLERS = {f"torch.utils.data.{EVEN_SAMPLER}", f"torch.utils.data.sampler.{EVEN_SAMPLER}"}
 LOADER = "DataLoader"
+STREAMS = {"torch.utils.data.IterableDataset", "torch.utils.data.dataset.IterableDataset"}
 LOADERS = {f"torch.utils.data.{LOADER}", f"torch.utils.data.dataloader.{LOADER}"}
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
 # What draws integers as well as reals, by a type that it is given.

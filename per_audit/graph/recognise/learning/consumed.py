@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.known.draws import is_repeated, takes_many
 from per_audit.graph.interpret.roles import DONE, NEXT, POLICY, name_of, role_of, role_of_name
-from per_audit.graph.interpret.values import Columns, Drawn, Item, TupleOf
+from per_audit.graph.interpret.values import Alloc, Columns, Drawn, Item, TupleOf
 from per_audit.graph.recognise.learning.bootstrapped import bootstrapped
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Consumed:
             elif isinstance(atom, TupleOf) and len(atom.items) >= 4:
                 tagged = (item.tagged("draw") | item.tagged("index") for item in atom.items)
                 found |= {node for node in frozenset.intersection(*tagged) if self._is_returned(atom.node, node)}
+            elif isinstance(atom, Alloc) and isinstance(atom.node, ir.Comp) and depth and _is_of_each(atom.node):
+                found |= self._taken_apart(self.events.value(atom.node.generators[0].iter), depth - 1)
         return found
 
     def _is_returned(self, display: ir.Node, draw: ir.Node) -> bool:
@@ -142,6 +144,11 @@ class Consumed:
             and draw in store.value.tagged("draw")
             and (role := role_of(store.node.func.value)) is not None
         }
+
+
+def _is_of_each(node: ir.Comp) -> bool:
+    """Whether a comprehension does the same to each part of one thing: it has as many parts, in their order."""
+    return node.kind in ("list", "generator") and len(node.generators) == 1 and not node.generators[0].ifs
 
 
 def _role_of_column(item: ir.Expr) -> str | None:

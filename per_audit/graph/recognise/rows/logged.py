@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.definitions import positions_of
+from per_audit.graph.interpret.known.externals import STREAMS
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import External, Func, RecordType
 from per_audit.graph.libraries.buffers import is_test
@@ -35,13 +36,36 @@ _COMPUTES = ("builtins", "math", "numpy", "pandas")
 # What an environment answers with is lived through, whatever file says which environment it is.
 _ANSWERS = {"reset", "step"}
 _DEEPEST = 3
+# What writes rows to files; what saves networks writes none.
+_WRITERS = {"create_dataset", "dump", "dumps", "savez", "savez_compressed", "to_csv", "to_parquet", "to_pickle"}
 _COLUMNS = 3  # that a memory of transitions has at least
 
 
 def is_logged(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether all that is stored is put there by code that only takes apart what is read from a file."""
     files = _Files(graph)
-    return bool(buffer.stores) and (all(map(files.hold, buffer.stores)) or _is_replaced(graph, buffer, files))
+    return bool(buffer.stores) and (
+        all(map(files.hold, buffer.stores)) or _is_replaced(graph, buffer, files) or _is_given(graph, buffer, files)
+    )
+
+
+def _is_given(graph: ReplayGraph, buffer: ReplayBuffer, files: _Files) -> bool:
+    """Whether a stream for a loader reads all of its rows from files, now or later, and the project writes none.
+
+    What an agent lived through goes through files as well, where workers of a loader draw from it.
+    """
+    if buffer.owner is None or not graph.interpreter.external_bases(buffer.owner) & STREAMS:
+        return False
+    read = (
+        store.expression is not None and files.reads(store.expression, store.path, store.function)
+        for store in buffer.stores
+    )
+    return all(read) and not any(
+        ir.last_name(call.func) in _WRITERS
+        for path, module in graph.project.modules.items()
+        if not is_test(path)
+        for call in module.nodes_of(ir.Call)
+    )
 
 
 def _is_replaced(graph: ReplayGraph, buffer: ReplayBuffer, files: _Files) -> bool:

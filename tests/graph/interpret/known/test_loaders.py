@@ -127,3 +127,88 @@ def test_what_is_given_a_loader_takes_its_first_batch_or_goes_through_it(project
 def test_a_loader_that_is_made_once_draws_again_and_again(project, kinds, made, taken, found):
     draw = f"if net.loader is None:\n            {made}\n        {TAKEN} = {taken}"
     assert kinds(project(PROGRAM.replace("{draw}", draw).replace("{store}", STORED))) == found
+
+
+STREAM = """
+    import random
+    from pathlib import Path
+
+    import numpy as np
+    import torch
+    from torch.utils.data import DataLoader, IterableDataset
+
+    class Steps:
+        def __init__(self, folder):
+            self.folder, self.steps, self.count = folder, {"seen": [], "done_there": [], "earned": []}, 0
+
+        def keep(self, step):
+            for key in self.steps:
+                self.steps[key].append(step[key])
+            if step.last():
+                self.count += 1
+                {save}
+
+    class Episodes(IterableDataset):
+        def __init__(self, folder):
+            self.folder, self.paths, self.episodes = folder, [], {}
+
+        def fetch(self):
+            for path in self.folder.glob("*.npz"):
+                if path in self.episodes:
+                    break
+                self.load(path)
+
+        def load(self, path):
+            with path.open("rb") as file:
+                episode = np.load(file)
+                episode = {key: episode[key] for key in episode.keys()}
+            while len(self.paths) > 1000:
+                self.episodes.pop(self.paths.pop(0))
+            self.paths.append(path)
+            self.episodes[path] = episode
+
+        def pick(self):
+            self.fetch()
+            path = {path}
+            episode = self.episodes[path]
+            at = np.random.randint(1, 200)
+            reward = np.zeros_like(episode["earned"][at])
+            reward += episode["earned"][at]
+            return episode["seen"][at - 1], episode["done_there"][at], reward, episode["seen"][at]
+
+        def __iter__(self):
+            while True:
+                yield self.pick()
+
+    def to_torch(parts):
+        return tuple(torch.as_tensor(part) for part in parts)
+
+    def update(batches, net):
+        state, action, reward, next_state = to_torch(next(batches))
+        net.loss(state, action, reward, next_state).backward()
+
+    def main(env, net):
+        steps = Steps(Path("steps"))
+        batches = iter(DataLoader(Episodes(Path("steps")), batch_size=256, num_workers=4))
+        step = env.reset()
+        while True:
+            step = env.step(net.act(step.seen))
+            steps.keep(step)
+            update(batches, net)
+"""
+SAVED = 'np.savez_compressed(self.folder / f"{self.count}.npz", **self.steps)'
+DRAWN = "random.choice(self.paths)"
+
+
+@pytest.mark.parametrize(
+    ("save", "path", "found"),
+    [
+        (SAVED, DRAWN, [UNIFORM]),
+        ("self.steps = None", DRAWN, []),
+        ("torch.save(self.count, self.folder)", DRAWN, []),
+        (SAVED, "self.paths[-1]", []),
+    ],
+    ids=["files of what was lived through", "files of others", "only a network is saved", "the newest"],
+)
+def test_a_stream_that_draws_by_itself(project, kinds, save, path, found):
+    assert kinds(project(STREAM.replace("{save}", save).replace("{path}", path))) == found
