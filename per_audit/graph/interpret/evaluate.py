@@ -17,6 +17,7 @@ from per_audit.graph.interpret.values import (
     OPEN,
     UNKNOWN,
     Alloc,
+    Atom,
     ClassRef,
     Drawn,
     External,
@@ -131,9 +132,16 @@ class Evaluator:
 
     def _attr(self, node: ir.Attr, frame: Frame) -> Value:
         value = self.eval(node.value, frame)
-        if value.tags and not any(isinstance(atom, (Instance, ModuleRef)) for atom in value.atoms):
+        if value.tags and not any(self._declares(atom, node.attr) for atom in value.atoms):
             self._note_field(node, node.attr, value)
         return self.attribute(value, node.attr, frame)
+
+    def _declares(self, atom: Atom, name: str) -> bool:
+        """Whether a name of something is given it by code: not that of a batch whose fields are called as its keys."""
+        if isinstance(atom, Instance):
+            is_own = self.interpreter.find_method(atom.node, name) is not None
+            return is_own or self.interpreter.attribute(atom, name) != UNKNOWN
+        return isinstance(atom, ModuleRef)
 
     def attribute(self, value: Value, name: str, frame: Frame) -> Value:
         """`value.name`."""

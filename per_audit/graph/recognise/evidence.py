@@ -319,7 +319,16 @@ class Evidence:
         return self.graph.interpreter.interactions.is_unspoken and not any(map(names_reward, buffer.stores))
 
     def _drawn_from_something(self, draws: Iterable[ir.Call]) -> bool:
-        return any(node in self.events.draws and self.events.draws[node].items for node in draws)
+        return any(
+            node in self._read_at or (node in self.events.draws and self.events.draws[node].items) for node in draws
+        )
+
+    @cached_property
+    def _read_at(self) -> set[ir.Node]:
+        """The draws of positions at which objects of the project are read that say themselves what stands there."""
+        calls = self.events.subscripts.items()
+        reads = (node for node, call in calls if isinstance(node, ir.Sub) and not call.stores)
+        return {draw for node in reads for draw in self.events.value(node.index).tagged("index")}
 
     def reads_transitions(self, draw: ev.Draw | ev.Mass) -> bool:
         """Whether transitions are read where a draw says."""

@@ -75,3 +75,55 @@ def test_a_draw_of_many_at_once(project, call, expected):
     text = MEMORY.format(returned="return batch", code="pass").replace("random.sample(rows, n)", call)
     found, draw = consumed(project(text))
     assert found.takes_batch(draw) is expected
+
+
+COLUMNS = """
+    import numpy as np
+
+    class Batch:
+        def __init__(self, **columns):
+            self.__dict__.update(columns)
+            {own}
+
+        def __getitem__(self, index):
+            made = Batch()
+            for key, column in self.__dict__.items():
+                made.__dict__[key] = column[index]
+            return made
+
+        def __setitem__(self, at, row):
+            for key, column in self.__dict__.items():
+                column[at] = row.__dict__[key]
+
+    class Memory:
+        def __init__(self, size, like):
+            self.rows, self.size, self.at = Batch(**like), size, 0
+
+        def keep(self, row):
+            self.rows[self.at % self.size] = row
+            self.at += 1
+
+        def draw(self, n):
+            return self.rows[np.random.choice(min(self.at, self.size), n)]
+
+    def main(env, net, like):
+        memory = Memory(100_000, like)
+        while True:
+            memory.keep(env.turn(net))
+            batch = memory.draw(32)
+            {learn}
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "learn", "found"),
+    [
+        ("pass", "net.fit(batch.obs, batch.act, batch.rew + 0.99 * net(batch.next_obs))", 1),
+        ("pass", "net.fit(batch.obs, batch.act, batch.label)", 0),
+        ("pass", "net.fit(batch.obs, batch.act, batch.rew, batch.next_obs, batch.old_log_probs)", 0),
+        ("self.next_obs = self.rew = 1.0", "net.fit(batch.obs, batch.act, batch.rew + 0.99 * net(batch.next_obs))", 0),
+    ],
+    ids=["a transition", "a data set", "a rollout", "numbers that every batch has"],
+)
+def test_fields_of_an_object_that_nothing_declares(project, own, learn, found):
+    assert len(project(COLUMNS.replace("{own}", own).replace("{learn}", learn)).buffers) == found
