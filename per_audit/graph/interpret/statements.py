@@ -35,11 +35,11 @@ class Statements:
                 _STATEMENTS[type(statement)](self, statement, frame)
             except RecursionError:
                 self.interpreter.too_deep.setdefault(frame.module.path, statement)  # what it does stays unknown
-            if isinstance(statement, ir.Assign):
-                row = listed(block, number)
-            elif row is not None and statement is row.last:
+            if row is not None and statement is row.last:
                 row.bind(frame, self.interpreter.events)
                 row = None
+            elif row is None and isinstance(statement, ir.Assign):
+                row = listed(block, number)
 
     def _assign(self, node: ir.Assign, frame: Frame) -> None:
         if node.value is None:

@@ -1,4 +1,4 @@
-"""Rows that are filled item by item where they are made."""
+"""Rows that are filled item by item where they are made: lists and dictionaries."""
 
 import pytest
 
@@ -59,3 +59,32 @@ def test_a_row_that_is_filled_item_by_item_is_a_row(project, row):
 )
 def test_what_is_filled_in_another_way_is_not_known_item_by_item(project, row):
     assert not project(PROGRAM.replace("ROW", row)).buffers
+
+
+PUT = INDENT.join(f"row['{key}'] = {item}" for key, item in zip("sarnd", ITEMS, strict=True))
+KEYED = f"row = {{}}{INDENT}{PUT}"
+
+
+def keyed(row):
+    """A program whose rows are read by these keys in place of positions."""
+    text = PROGRAM.replace("ROW", row)
+    for number, key in enumerate("sarnd"):
+        text = text.replace(f"one[{number}]", f"one['{key}']")
+    return text
+
+
+def test_a_dictionary_that_is_filled_key_by_key_is_a_row(project):
+    (buffer,) = project(keyed(KEYED)).buffers
+    assert buffer.kind == "uniform"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        KEYED.replace("'s'", "key").replace("'r'", "key"),
+        f"row = {{}}{INDENT}row.update(net.seen(state))",
+        f"row = {{}}{INDENT}row['s'] = state{INDENT}row['s'] = reward{INDENT}row['s'] = next_state",
+    ],
+)
+def test_keys_that_are_not_written_out_or_come_again_make_no_row(project, row):
+    assert not project(keyed(row)).buffers
