@@ -9,7 +9,12 @@ from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.libraries.training import ends_before_learning
-from per_audit.graph.recognise.learning.chosen import chosen_objects, drawn_beside, is_of_chosen
+from per_audit.graph.recognise.learning.chosen import (
+    chosen_objects,
+    drawn_beside,
+    is_of_chosen,
+    shares_with_chosen,
+)
 from per_audit.graph.recognise.learning.given import is_beside_given
 from per_audit.rule import Example, Rule
 
@@ -182,6 +187,8 @@ class UniformOnlySampling(Rule):
             is_apart = ", a part of which is for chosen transitions,"
             which += " one of them of chosen transitions," if together else is_apart
             what = what if together else "those of each part"
+        elif is_chosen := shares_with_chosen(graph, buffer):
+            which += ", of each batch of which chosen transitions have a share,"
         elif is_chosen := is_beside_given(graph, buffer):
             which += ", beside which given data have a share of each batch,"
         others = list(self._prioritised(graph))

@@ -157,6 +157,8 @@ def test_memories_that_share_a_batch_are_said_to(test, what, severity):
     ("draw", "severity"),
     [
         (b"batch = random.sample(self.won, 16) + random.sample(self.lost, 16)", "INFO"),
+        (b"batch = random.sample(self.won, 16)\n        batch.extend(random.sample(self.lost, 16))", "INFO"),
+        (b"batch = random.sample(self.won, 16)\n        batch += random.sample(self.lost, 16)", "INFO"),
         (b"self.net.loss(random.sample(self.won, 16))\n        batch = random.sample(self.lost, 16)", "ERROR"),
     ],
 )
@@ -215,6 +217,57 @@ def test_chosen_transitions_may_have_a_part_of_the_memory(test, said):
     (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
     (finding,) = rule.check(link([extract("agent.py", PARTS.replace(b"reward > 0", test))]))
     assert (finding.severity.name, finding.message[: len(said[1])]) == said
+
+
+POSITIONS = b"""import random
+
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.size, self.rows, self.at, self.count, self.high = size, [None] * size, 0, 0, set()
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.high.discard(self.at)
+        if reward > 0:
+            self.high.add(self.at)
+        self.at, self.count = (self.at + 1) % self.size, min(self.count + 1, self.size)
+
+    def some(self, n):
+        first = np.random.choice(np.fromiter(self.high, int), n // 2)
+        at = np.concatenate([first, np.random.choice(np.arange(self.count), n - n // 2)])
+        return [self.rows[i] for i in at]
+
+
+def train(net, env):
+    memory = Memory(1000)
+    state = env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.keep(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        net.loss(*zip(*memory.some(32))).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (POSITIONS, ("INFO", "Memory, of each batch of which chosen transitions have a share, draws its")),
+        (
+            POSITIONS.replace(b"if reward > 0", b"if self.count > 10"),
+            ("ERROR", "Memory draws its transitions uniformly"),
+        ),
+        (POSITIONS.replace(b"np.arange(self.count)", b"np.fromiter(self.high, int)"), ("ERROR", "Memory draws its")),
+    ],
+)
+def test_chosen_positions_may_have_a_share_of_each_batch(text, said):
+    found = {rule.code: list(rule.check(link([extract("agent.py", text)]))) for rule in all_rules()}
+    (finding,) = found["PER001"]
+    assert (finding.severity.name, finding.message[: len(said[1])]) == said
+    assert len(found["PER002"]) == 1  # they are forgotten with the rest
 
 
 def test_a_test_that_both_memories_are_filled_under_chooses_for_none():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import DONE, REWARD, name_of, role_of, words
+from per_audit.graph.interpret.values import Alloc, roles_in
 from per_audit.graph.model import UNIFORM
 
 if TYPE_CHECKING:
@@ -54,6 +55,29 @@ def chosen_objects(graph: ReplayGraph, buffer: ReplayBuffer) -> int:
         if chosen and any(asked and not any(asked) for asked in blocks.values()):
             return len(names)
     return 0
+
+
+def shares_with_chosen(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether one of several draws is from positions that a test has kept, `self.high.add(at)`, and others are not.
+
+    What is kept so is forgotten with the rest.
+    """
+    draws = [draw for draw in buffer.draws if draw in graph.events.draws and draw.args]
+    if len(draws) < 2:
+        return False
+    chosen = [_is_of_chosen_positions(graph, buffer, draw.args[0].value) for draw in draws]
+    return any(chosen) and not all(chosen)
+
+
+def _is_of_chosen_positions(graph: ReplayGraph, buffer: ReplayBuffer, population: ir.Expr) -> bool:
+    fields = (part.node for part in graph.symbols.term(buffer.path, population).walk() if part.op == "field")
+    kept = {atom for node in fields for atom in graph.events.value(node).atoms if isinstance(atom, Alloc)}
+    stores = [each for each in graph.events.stores.values() if each.container in kept]
+    return bool(stores) and all(
+        not (roles_in(store.value) | store.roles)  # a position, and no row
+        and any(_asks_for_more(branch.test) for branch, _ in _branches(graph, store))
+        for store in stores
+    )
 
 
 def _holder(graph: ReplayGraph, site: ev.CallSite) -> str:
@@ -117,10 +141,19 @@ def _are_joined(graph: ReplayGraph, together: list[ReplayBuffer]) -> bool:
     Those of several agents are drawn from side by side as well.
     """
     function = together[0].function
-    sums = (part for part in ir.walk(*([function] if function is not None else [])) if isinstance(part, ir.Bin))
-    return any(
-        part.op == "+" and _drawn(graph, part.left, together) and _drawn(graph, part.right, together) for part in sums
-    )
+    parts = (_joined(part) for part in ir.walk(*([function] if function is not None else [])))
+    return any(sides and all(_drawn(graph, side, together) for side in sides) for sides in parts)
+
+
+def _joined(node: ir.Node) -> list[ir.Expr]:
+    """What a node makes one list of: `a + b`, `a += b`, `a.extend(b)`; nothing for others."""
+    if isinstance(node, ir.Bin) and node.op == "+":
+        return [node.left, node.right]
+    if isinstance(node, ir.Aug) and node.op == "+" and isinstance(node.target, ir.Name):
+        return [node.target, node.value]
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "extend" and node.args:
+        return [node.func.value, node.args[0].value]
+    return []
 
 
 def _drawn(graph: ReplayGraph, node: ir.Expr, together: list[ReplayBuffer]) -> bool:
