@@ -889,6 +889,22 @@ def train(env, critic, optimizer, steps):
                 )
             },
         ),
+        Example(
+            "weights that a dict is asked for",
+            {
+                "replay.py": _CATEGORICAL.replace(
+                    "return zip(*[self.rows[i] for i in slots]), slots, weights / weights.max()",
+                    "return dict(rows=[self.rows[i] for i in slots], slots=slots, weights=weights / weights.max())",
+                )
+                .replace(
+                    "    (states, actions, rewards, following, ends), slots, weights = memory.sample(n, beta)\n",
+                    "    drawn = memory.sample(n, beta)\n"
+                    '    states, actions, rewards, following, ends = zip(*drawn.get("rows"))\n',
+                )
+                .replace("torch.as_tensor(weights).reshape", 'torch.as_tensor(drawn.get("weights")).reshape')
+                .replace("memory.update(slots,", 'memory.update(drawn.get("slots"),')
+            },
+        ),
     )
     good = (
         Example(

@@ -12,7 +12,7 @@ from per_audit.graph.interpret.values import MIXED, RecordType, Result
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.numeric import numeric
 from per_audit.graph.symbolic.records import has_default, record_fields
-from per_audit.graph.symbolic.term import Term, chosen_by, const, phi, shrunk
+from per_audit.graph.symbolic.term import Term, alternatives, chosen_by, const, phi, shrunk
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -55,7 +55,18 @@ def call(run: Expressions, node: ir.Call) -> Term:
             return result
     if receiver is not None and _collects(run, node, receiver, given):
         return const(None, node, run.path)
+    if receiver is not None and (key := _key_asked_for(receiver, node)) is not None:
+        return run.item(receiver, key, node)
     return _library(run, node, site, receiver, given)
+
+
+def _key_asked_for(held: Term, node: ir.Call) -> str | None:
+    """The key that `row.get("name")` asks for, of dicts that the program writes out with it."""
+    if not isinstance(node.func, ir.Attr) or node.func.attr != "get" or not node.args:
+        return None
+    key = getattr(node.args[0].value, "value", None)
+    has_it = (each.op == "record" and key in (each.data or ()) for each in alternatives(held))
+    return key if isinstance(key, str) and all(has_it) else None
 
 
 def _local(run: Expressions, node: ir.Call, given: Given) -> Term | None:
