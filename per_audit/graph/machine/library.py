@@ -37,6 +37,10 @@ _ARRAY_METHODS = {
     "all",
 }  # fmt: skip
 _LIST_METHODS = {"append", "pop", "insert", "extend", "index", "clear", "copy", "reverse", "count"}
+_DTYPES = {
+    "float16", "float32", "float64", "int", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "object", "bool", "d", "f", "f4",
+}  # fmt: skip
 _DICT_METHODS = {"get", "keys", "values", "items", "pop", "update", "setdefault"}
 _CONSTANTS = {"inf": math.inf, "pi": math.pi, "e": math.e, "newaxis": None}
 
@@ -69,7 +73,7 @@ def dtype(value: Any, default: str) -> Any:
     name = value.name.rpartition(".")[2] if isinstance(value, Library) else value
     known = {"float": "float64", "double": "float64", "long": "int64", "half": "float16", "single": "float32"}
     name = known.get(name, name)
-    if name in ("float16", "float32", "float64", "int", "int32", "int64", "object", "bool", "uint8", "d", "f", "f4"):
+    if name in _DTYPES:
         return numpy().dtype(name)
     raise Unsupported(f"dtype {name}")
 

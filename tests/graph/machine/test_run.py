@@ -46,6 +46,7 @@ def body(*lines, head="self"):
         (["def f(x):", "    return x + y", "y = 3", "return f(1)"], 4),
         (["return math.ceil(math.log2(9)) + int(2.9) + len([1, 2]) + max(1, 3)"], 11),
         (["a = np.zeros(4)", "a[1:3] = 2", "np.add.at(a, [0, 0], 1)", "return a.tolist()"], [2.0, 2.0, 2.0, 0.0]),
+        (["a = np.zeros(2, dtype='uint32')", "a[0] = 7", "return a.tolist()"], [7, 0]),
         (["a = np.empty(2, dtype=object)", "a[0] = 1", "return a.tolist()"], [1, None]),
         (["a = np.arange(6).reshape(2, 3)", "return a[:, -1].sum()"], 7),
         (["d = {'a': 1}", "d['b'] = 2", "return sum(d.values())"], 3),
