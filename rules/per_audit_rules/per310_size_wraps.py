@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.liveness.frequency.again import is_called_again
 from per_audit.graph.memory.stored import never_full
 from per_audit.graph.prioritised.priorities.updates import BUILDERS
@@ -51,6 +51,43 @@ class Tree:
                 node += 1
         return node
 """
+_UNIFORM = """import random
+import torch
+
+
+class Ring:
+    def __init__(self, capacity):
+        self.rows, self.at, self.capacity = [], 0, capacity
+
+    def keep(self, *row):
+        if len(self.rows) < self.capacity:
+            self.rows.append(None)
+        self.rows[self.at] = row
+        self.at = (self.at + 1) % self.capacity
+
+    def draw(self, n):
+        if self.at < n:  # <- PER310
+            return None
+        return random.sample(self.rows, n)  # <- PER001
+
+
+def train(env, net, optimizer, steps):
+    ring, state = Ring(10_000), env.reset()
+    for _ in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        ring.keep(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        batch = ring.draw(32)
+        if batch is None:
+            continue
+        states, actions, rewards, after, ends = map(torch.tensor, zip(*batch))
+        loss = (net(states)[actions] - rewards - 0.99 * (1 - ends) * net(after).max(1).values).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+_WAITS = "        if self.at < n:  # <- PER310\n            return None\n"
 _MEMORY = """import random
 import numpy as np
 from tree import Tree
@@ -249,7 +286,7 @@ class SizeWraps(Rule):
 
     Reports draws of positions and importance-sampling weights that go by the pointer of a ring: an attribute that
     starts again at 0 when the last slot was written. A minimum of it and the capacity is the same. Reports, as a
-    warning, tests on it that let the training draw.
+    warning, tests on it that let the training draw. Rings that are drawn from uniformly are looked at as well.
 
     ## Why is this bad
 
@@ -296,10 +333,11 @@ class SizeWraps(Rule):
         """One finding for each test and each draw that goes by the pointer."""
         told: set[object] = set()
         for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+            if buffer.kind not in (PRIORITISED, UNIFORM) or graph.priorities(buffer).is_reference:
                 continue
             anatomy = graph.anatomy(buffer)
-            for node, path, pointer, what in (*_draws(anatomy), *_weights(anatomy), *_tests(anatomy)):
+            weights = _weights(anatomy) if buffer.kind == PRIORITISED else ()
+            for node, path, pointer, what in (*_draws(anatomy), *weights, *_tests(anatomy)):
                 reset = _restart(anatomy, pointer)
                 place = (graph.symbols.function_of(path, node), pointer)  # one size for the draw and its weights
                 if reset is None or place in told or (not isinstance(node, ir.Cmp) and _is_chosen(graph, path, node)):
@@ -390,6 +428,16 @@ class SizeWraps(Rule):
                     "held = min(self.next, self.capacity)", "held = self.capacity"
                 )
                 + _HELD
+            },
+        ),
+        Example("a ring that is drawn from uniformly, PyTorch", {"ring.py": _UNIFORM}),
+        Example(
+            "a uniform draw below the pointer",
+            {
+                "ring.py": _UNIFORM.replace(_WAITS, "").replace(
+                    "random.sample(self.rows, n)  # <-",
+                    "[self.rows[random.randrange(self.at)] for _ in range(n)]  # <- PER310",
+                )
             },
         ),
         Example(
@@ -497,6 +545,20 @@ class SizeWraps(Rule):
                 )
                 .replace("self.next = (self.next + 1) % self.capacity", "self.next += 1")
                 .replace("[self.next] =", "[self.next % self.capacity] ="),
+            },
+        ),
+        Example(
+            "a ring that is drawn from uniformly, by how many rows it holds",
+            {"ring.py": _UNIFORM.replace("self.at < n:  # <- PER310", "len(self.rows) < n:")},
+        ),
+        Example(
+            "a ring that is drawn from uniformly, by its pointer until it is full",
+            {
+                "ring.py": _UNIFORM.replace(
+                    _WAITS,
+                    "        if len(self.rows) < self.capacity:\n"
+                    "            if self.at < n:\n                return None\n",
+                )
             },
         ),
         Example(
@@ -630,13 +692,20 @@ def _decides(anatomy: Anatomy, path: str, node: ir.If, drawing: set[ev.Owner]) -
     graph = anatomy.graph
     function = graph.symbols.function_of(path, node)
     leaves = isinstance(node.body[-1], (ir.Return, ir.Jump)) and not node.orelse
+    own = [each for each in anatomy.buffer.sources if function and function is graph.symbols.function_of(path, each)]
+    if any((leaves and each.start >= node.end) or _stands_in(node.body, each) for each in own):
+        return not _is_chosen(graph, path, node)
     for site in graph.calls_of(function, (path,)):
-        under = any(s.start <= site.node.start < s.end for s in node.body)
+        under = _stands_in(node.body, site.node)
         after = leaves and site.node.start >= node.end
         called = {func.node for func in site.targets} - {function}
         if (under or after) and any(f in drawing or graph.reachable(f, 3) & drawing for f in called):
             return not _is_before_all(anatomy, path, node, site.node)
     return False
+
+
+def _stands_in(body: list[ir.Stmt], node: ir.Node) -> bool:
+    return any(statement.start <= node.start < statement.end for statement in body)
 
 
 def _is_before_all(anatomy: Anatomy, path: str, node: ir.If, draw: ir.Node) -> bool:
