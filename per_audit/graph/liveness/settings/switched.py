@@ -149,6 +149,8 @@ class Switches:
             return None if self._is_in_filled(term) else {term.data}
         if term.op == "external":
             return self._parsed(str(term.data))
+        if term.op == "field" and self._is_member(term):
+            return {f"{term.data[0].name}.{term.data[1]}"}
         if not depth:
             return None
         if term.op == "not":
@@ -161,6 +163,11 @@ class Switches:
             return None
         given = [self._values(outer, depth - 1) for outer in self._options(term)]
         return set().union(*(values for values in given if values)) if given and None not in given else None
+
+    def _is_member(self, term: Term) -> bool:
+        """Whether a field is a member of an enumeration: it equals itself alone, whatever it stands for."""
+        bases = self._graph.interpreter.external_bases(term.data[0])
+        return bases == {"enum.Enum"} and all(write is None for _, write, _ in self._graph.symbols.written(term))
 
     def _taken(self, term: Term, depth: int) -> Term:
         """What a conditional expression comes out as, where its test comes out one way only."""

@@ -18,7 +18,12 @@ SETTINGS = """
 """
 AGENT = """
     from dataclasses import dataclass
+    from enum import Enum
     from settings import CHANGED, FAST, MODE
+
+    class Kind(Enum):
+        EVEN = 0
+        MASS = 1
 
     SIZES = {{"fast": False}}
 
@@ -49,6 +54,13 @@ ATTRIBUTES = (
         ("if self.weighted:\n    mark()", "Agent().learn()", True),
         ("if self.weighted:\n    pass\nelse:\n    mark()", "Agent().learn()", False),
         ("if not self.weighted:\n    pass\nelse:\n    mark()", "Agent().learn()", True),
+        ("if self.weighted is Kind.MASS:\n    mark()", "Agent(Kind.EVEN).learn()", True),
+        ("if self.weighted == Kind.EVEN:\n    mark()", "Agent(Kind.EVEN).learn()", False),
+        ("if self.weighted != Kind.EVEN:\n    mark()", "Agent(Kind.EVEN).learn(); Agent(Kind.MASS)", False),
+        ("if self.weighted == Kind.MASS:\n    mark()", "Agent(Kind[read()]).learn()", False),
+        ("if self.weighted == Kind.MASS:\n    mark()", "Agent(Kind(read())).learn()", False),
+        ("if self.weighted == Kind.MASS:\n    mark()", "for kind in Kind:\n        Agent(kind).learn()", False),
+        ("if self.weighted == Kind.MASS:\n    mark()", "Agent(Kind.EVEN if read() else Kind.MASS).learn()", False),
         ("if self.weighted:\n    mark()", "Agent(); Agent(True)", False),
         ("if not self.weighted:\n    mark()", "Agent(); Agent(True)", False),
         ("if not self.weighted:\n    mark()", "Agent(weighted=True); Agent(True)", True),
