@@ -13,6 +13,7 @@ from per_audit.graph.liveness.memories.usage import without_unmade
 from per_audit.graph.memory.branches import Way, together
 from per_audit.graph.memory.breaks import is_left_after, passes_until_left
 from per_audit.graph.memory.capacity import number_of
+from per_audit.graph.recognise.draws.branches import without_ruled_out
 from per_audit.graph.recognise.draws.receivers import object_of
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Ways:
         callers = graph.callers.get(function, [])
         # Neither a test nor what belongs to an agent that nothing makes is a run of the program.
         sites = without_unmade(graph, [site for site in callers if not is_test(site.path)])
+        sites = without_ruled_out(graph, path, node, function, sites)
         if not callers and _is_by_hand(graph, function):
             return self._ended(below, None)
         if not sites or len(sites) > MOST:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def record_fields(cls: ir.Class) -> tuple[str, ...] | None:
     """The fields of a data class or typed named tuple."""
-    names = {getattr(d.func if isinstance(d, ir.Call) else d, "attr", getattr(d, "id", "")) for d in cls.decorators}
+    names = {ir.last_name(each.func if isinstance(each, ir.Call) else each) for each in cls.decorators}
     bases = {ir.last_name(base) for base in cls.bases}
     if "NamedTuple" not in bases and not any("dataclass" in str(name) for name in names):
         return None

@@ -436,13 +436,14 @@ def test_what_the_body_of_a_class_says_that_is_handed_on_itself(project, program
         ("args.other", None, False),
     ],
 )
-def test_what_a_data_class_says_of_a_field_that_the_command_line_fills(project, size, usual, complete):
+@pytest.mark.parametrize("decorator", ["dataclass", "dataclass(frozen=True)"])
+def test_what_a_data_class_says_of_a_field_that_the_command_line_fills(project, decorator, size, usual, complete):
     graph = project(f"""
         from collections import deque
         from dataclasses import dataclass, field
         import tyro
 
-        @dataclass
+        @{decorator}
         class Settings:
             most: int
             room: int = 900

@@ -539,3 +539,48 @@ def test_what_is_stored_before_a_loop_is_left(last, most):
     graph = link([extract("train.py", OF_EPISODES.format(last=last).encode())])
     (buffer,) = graph.buffers
     assert stored_at_most(graph, buffer) == most
+
+
+GIVEN = """import random
+from collections import deque
+
+class Past:
+    def __init__(self, size):
+        self.rows, self.last = deque(maxlen=size), None
+
+    def see(self, state, action, reward, done):
+        if {test}:
+            self.rows.append((self.last, action, reward, state, done))
+        self.last = state
+
+    def some(self, n):
+        return random.sample(self.rows, n)
+
+def main(env, model):
+    past = Past(1_000)
+    past.see(env.reset(), None, 0.0, False)
+    for step in range(1_000):
+        action = model.act()
+        state, reward, done, _ = env.step(action)
+        past.see(state, action, reward, done)
+        if done:
+            past.see(env.reset(), {first}, 0.0, False)
+        model.fit(past.some(32))
+
+main(make(), net())
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "first", "most"),
+    [
+        ("action is not None", "None", 1_000),
+        ("action is not None", "model.act()", 2_000),
+        ("action != 3", "None", 2_001),
+        ("True", "None", 2_001),
+    ],
+)
+def test_calls_that_a_constant_keeps_from_storing_store_nothing(test, first, most):
+    graph = link([extract("train.py", GIVEN.format(test=test, first=first).encode())])
+    (buffer,) = graph.buffers
+    assert stored_at_most(graph, buffer) == most

@@ -69,6 +69,14 @@ def _names_given(block: list[ir.Stmt]) -> set[str]:
     }
 
 
+def without_ruled_out(
+    graph: ReplayGraph, path: str, node: ir.Node, function: ir.Function, sites: list[ev.CallSite]
+) -> list[ev.CallSite]:
+    """The calls of a function that may come to a node in it: the others give a constant to a test that fails it."""
+    tests = list(_tests(graph, path, node, function)) if len(sites) > 1 else []
+    return [site for site in sites if not any(_fails(graph, site, function, *test) for test in tests)]
+
+
 def is_ruled_out_by(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner, calls: Calls) -> bool:
     """Whether what a program gives by its calls of functions that several programs run fails a test around a node.
 
