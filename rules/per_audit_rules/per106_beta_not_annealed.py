@@ -850,6 +850,19 @@ memory.of_another_cell()
             "what raises it alone draws, and is for whoever takes the agent to call",
             {"memory.py": _GIVEN, "agent.py": _UNSTARTED.replace("  # <- PER106", "")},
         ),
+        Example(
+            "what raises it alone leads to methods that call one another, one of which draws",
+            {
+                "memory.py": _GIVEN,
+                "agent.py": _UNSTARTED.replace("  # <- PER106", "")
+                .replace("def learn(self):\n", "def learn(self, again=1):\n")
+                .replace(
+                    "    def run(",
+                    "        self.go_on(again - 1)\n\n    def go_on(self, again):\n"
+                    "        if again:\n            self.learn(again)\n\n    def run(",
+                ),
+            },
+        ),
     )
 
 

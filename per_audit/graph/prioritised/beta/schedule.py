@@ -263,18 +263,21 @@ def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Ow
     named = ((path, n) for path, n in nodes if function.name in (getattr(n, "attr", ""), getattr(n, "value", "")))
     if not all(_is_own_of_another(graph, path, node, cls) for path, node in named):
         return False
-    return not buffer.samples or not all(_is_under(graph, site.function, {function}) for site in buffer.samples)
+    return not buffer.samples or not all(_is_under(graph, site.function, function) for site in buffer.samples)
 
 
-def _is_under(graph: ReplayGraph, inner: ev.Owner, outer: set[ev.Owner]) -> bool:
-    """Whether a function is one of those given, or called from them alone; those that it is found for are added."""
-    if inner in outer:
-        return True
-    sites = graph.callers.get(inner, ()) if isinstance(inner, ir.Function) else ()
-    ways = {site.function for site in sites} - {inner}
-    if not ways or not all(_is_under(graph, way, outer) for way in ways):
-        return False
-    outer.add(inner)
+def _is_under(graph: ReplayGraph, inner: ev.Owner, outer: ir.Function) -> bool:
+    """Whether all ways to a function go through another one: it is called from there alone, directly or not."""
+    seen: set[ev.Owner] = {outer, inner}
+    edge = {inner} - {outer}
+    while edge:
+        each = edge.pop()
+        sites = graph.callers.get(each, ()) if isinstance(each, ir.Function) else ()
+        calling = {site.function for site in sites} - {each}
+        if not calling:
+            return False
+        edge |= calling - seen
+        seen |= edge
     return True
 
 
