@@ -289,6 +289,46 @@ def play(env, net, target_net, optimizer, games):
             obs = next_obs
             player.learn()
 """
+_GIVEN = """import random
+from collections import deque
+from copy import deepcopy
+import torch
+from torch import nn
+
+
+class Learner:
+    def __init__(self, net, size):
+        self.net, self.old = net, deepcopy(net)
+        self.rows, self.gamma = deque(maxlen=size), 0.99
+        self.loss, self.optimizer = nn.MSELoss(), torch.optim.Adam(net.parameters())
+
+    def values(self, state, action=None, old=False):
+        net = self.old if old else self.net
+        if action is not None:
+            return net(state)[range(len(state)), action]
+        return net(state)
+
+    def learn(self, state, action, reward, next_state):
+        self.rows.append((state, action, reward, next_state))
+        batch = random.sample(self.rows, 32)  # <- PER001
+        states, actions, rewards, next_states = map(torch.stack, zip(*batch))
+        target = rewards + self.gamma * self.values(next_states, old=True).max(dim=1)[0]  # <- PER501
+        loss = self.loss(self.values(states, actions), target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def train(env, net, episodes):
+    learner = Learner(net, 10_000)
+    for _ in range(episodes):
+        state, done = env.reset(), False
+        while not done:
+            action = random.randrange(4)
+            next_state, reward, done, info = env.step(action)
+            learner.learn(state, action, reward, next_state)
+            state = next_state
+"""
 
 
 class TerminalMaskMissing(Rule):
@@ -873,6 +913,7 @@ for episode in range(3_000):
 """
             },
         ),
+        Example("values of a helper that may be given actions or not", {"learner.py": _GIVEN}),
     )
     good = (
         Example(
@@ -1404,6 +1445,16 @@ def main(net, optimizer, start):
                 )
                 .replace("F.mse_loss(q, target)", "F.cross_entropy(q, projected(chances, target))")
                 .replace("import random\n", "import random\nfrom projection import projected\n")
+            },
+        ),
+        Example(
+            "values of a helper that is asked about next states, none of which there may be",
+            {
+                "learner.py": _GIVEN.replace("  # <- PER501", "")
+                .replace("def values(self, state, action=None,", "def values(self, state=None, action=None,")
+                .replace(
+                    "if action is not None:", "if state is None:\n            return 0\n        if action is not None:"
+                )
             },
         ),
     )

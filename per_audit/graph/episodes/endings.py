@@ -16,6 +16,7 @@ from per_audit.graph.episodes.environments import (
     never_says,
 )
 from per_audit.graph.interpret.roles import (
+    ACTION,
     DONE,
     NEXT,
     REWARD,
@@ -109,7 +110,7 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool, is_vain: Vai
         if not isinstance(node, ir.Expr):
             continue
         drawn = is_drawn(graph, node)
-        asks = _asks_for_none(graph, node)
+        asks = _asks_for_none(graph, node, function)
         if is_vain is not None and (asks or is_end(graph, node)) and is_vain(path, node):
             continue
         if asks:
@@ -179,14 +180,22 @@ def is_conditional(graph: ReplayGraph, path: str, node: ir.Node, is_vain: Vain |
     return False
 
 
-def _asks_for_none(graph: ReplayGraph, node: ir.Expr) -> bool:
-    """`next_state is None`: how a transition without a next state is told."""
+def _asks_for_none(graph: ReplayGraph, node: ir.Expr, function: ev.Owner) -> bool:
+    """`next_state is None`: how a transition without a next state is told; not whether an action was given at all."""
     if not isinstance(node, ir.Cmp):
         return False
     sides = (node.left, *node.rights)
     if not any(isinstance(side, ir.Const) and side.value is None for side in sides):
         return False
+    if any(role_of(side) == ACTION and _may_be_left_out(function, side) for side in sides):
+        return False
     return any(is_drawn(graph, side) or role_of(side) == NEXT or isinstance(side, ir.Sub) for side in sides)
+
+
+def _may_be_left_out(function: ev.Owner, name: ir.Expr) -> bool:
+    """Whether a name is that of a parameter which is None where nothing is given for it."""
+    taken = function.parameters if isinstance(function, (ir.Function, ir.Lambda)) else ()
+    return any(each.name == getattr(name, "id", None) and ir.is_none(each.default) for each in taken if each.default)
 
 
 def _is_carried(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
