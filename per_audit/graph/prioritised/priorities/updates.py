@@ -53,6 +53,13 @@ def _assigned(method: ir.Function) -> set[str]:
     }
 
 
+def _base(node: ir.Node | None) -> ir.Node | None:
+    """What an item of an item, and so on, is one of."""
+    while isinstance(node, ir.Sub):
+        node = node.value
+    return node
+
+
 class Updates:
     """Looks for whatever may give a buffer new priorities. What cannot be followed counts as an update.
 
@@ -243,11 +250,15 @@ class Updates:
             return False
         if self._puts_copy_back(function):
             return True
+        items = {  # that have names of their own: `episode = self.episodes[i]`
+            node.targets[0].id: node.value
+            for node in ir.walk(function)
+            if isinstance(node, ir.Assign) and isinstance(node.value, ir.Sub) and isinstance(node.targets[0], ir.Name)
+        }
         for node in ir.walk(function):
             for target in node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]:
-                base = target
-                while isinstance(base, ir.Sub):
-                    base = base.value
+                base = _base(target)
+                base = _base(items[base.id]) if isinstance(base, ir.Name) and base.id in items else base
                 on_self = isinstance(base, ir.Attr) and isinstance(base.value, ir.Name) and base.value.id == "self"
                 known = any(isinstance(atom, Instance) for atom in self.events.value(base).atoms)
                 if isinstance(target, ir.Sub) and on_self and not known:

@@ -478,3 +478,58 @@ def test_an_error_that_new_transitions_are_stored_with_is_no_update(project, aft
     graph = project(ESTIMATED.replace("{after}", after))
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).updated() is found
+
+
+EPISODES = """
+import numpy as np
+
+
+class Memory:
+    def __init__(self):
+        self.episodes = []
+
+    def add(self, episode):
+        self.episodes.append([{**step, "priority": 1.0} for step in episode])
+
+    def sample(self, n):
+        places = [(e, t) for e, episode in enumerate(self.episodes) for t in range(len(episode))]
+        masses = np.array([self.episodes[e][t]["priority"] for e, t in places])
+        drawn = np.random.choice(len(places), n, p=masses / masses.sum())
+        rows = []
+        for one in drawn:
+            e, t = places[int(one)]
+            rows.append({"episode": e, "step": t, **self.episodes[e][t]})
+        return {key: np.asarray([row[key] for row in rows]) for key in rows[0]}
+
+    def update_priorities(self, episodes, steps, errors):
+        for e, t, error in zip(episodes, steps, np.abs(errors)):
+            episode = self.episodes[int(e)]
+            if t < len(episode):
+                WRITE
+
+
+def train(env, net, play, n):
+    memory = Memory()
+    for _ in range(n):
+        state, episode, done = env.reset(), [], False
+        while not done:
+            next_state, reward, done, _ = env.step(play(state))
+            episode.append({"state": state, "reward": reward, "next_state": next_state, "done": done})
+            state = next_state
+        memory.add(episode)
+        batch = memory.sample(32)
+        target = batch["reward"] + 0.99 * net.value(batch["next_state"]) * (1 - batch["done"])
+        loss, errors = net.loss(batch["state"], target)
+        loss.backward()
+        memory.update_priorities(batch["episode"], batch["step"], errors)
+"""
+
+
+@pytest.mark.parametrize(
+    ("write", "found"),
+    [("episode[int(t)]['priority'] = float(error)", True), ("print(episode[int(t)]['priority'], error)", False)],
+)
+def test_an_item_of_what_the_memory_holds_may_be_written_under_a_name_of_its_own(project, write, found):
+    graph = project(EPISODES.replace("WRITE", write))
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated() is found
