@@ -562,6 +562,23 @@ class SizeWraps(Rule):
             },
         ),
         Example(
+            "a count that is begun where there is none, and a draw in each arm of a test on it",
+            {
+                "ring.py": _UNIFORM.replace(_WAITS, "")
+                .replace(
+                    "        if len(self.rows) < self.capacity:\n",
+                    "        if not hasattr(self, 'count'):\n            self.count = 0\n        self.count += 1\n"
+                    "        if len(self.rows) < self.capacity:\n",
+                )
+                .replace(
+                    "        return random.sample(self.rows, n)  # <- PER001\n",
+                    "        if self.count > self.capacity:\n            at = random.sample(range(self.capacity), n)\n"
+                    "        else:\n            at = random.sample(range(self.count), n)\n"
+                    "        return [self.rows[each] for each in at]\n",
+                )
+            },
+        ),
+        Example(
             "a test that is asked before the loop that stores and draws, and not again",
             _project(train=_WAITED),
         ),
@@ -615,12 +632,19 @@ def _restart(anatomy: Anatomy, pointer: Term) -> tuple[ir.Node, str] | None:
             moves = True
             restarts.append((write.node, path))
         elif value.number == 0:
-            restarts.append((write.node, path))
+            if not _is_first(anatomy.graph, path, write.node):
+                restarts.append((write.node, path))
         elif value.op == "add" and value.contains(pointer):
             moves = True
         else:
             return None
     return restarts[0] if restarts and moves else None
+
+
+def _is_first(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether an attribute is given its first value where it has none: `if not hasattr(self, "count")`."""
+    tests = (around.test for around in graph.ancestors(path, node) if isinstance(around, ir.If))
+    return any(isinstance(part, ir.Name) and part.id == "hasattr" for test in tests for part in ir.walk(test))
 
 
 def _draws(anatomy: Anatomy) -> Iterator[tuple[ir.Node, str, Term, str]]:
@@ -694,7 +718,8 @@ def _decides(anatomy: Anatomy, path: str, node: ir.If, drawing: set[ev.Owner]) -
     leaves = isinstance(node.body[-1], (ir.Return, ir.Jump)) and not node.orelse
     own = [each for each in anatomy.buffer.sources if function and function is graph.symbols.function_of(path, each)]
     if any((leaves and each.start >= node.end) or _stands_in(node.body, each) for each in own):
-        return not _is_chosen(graph, path, node)
+        either = any(_stands_in(node.orelse, each) for each in own)  # each arm draws from what there is by then
+        return not either and not _is_chosen(graph, path, node)
     for site in graph.calls_of(function, (path,)):
         under = _stands_in(node.body, site.node)
         after = leaves and site.node.start >= node.end
