@@ -55,7 +55,8 @@ def find_buffers(graph: ReplayGraph) -> None:
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
     made = find_library_buffers(graph.project.modules, graph.events, known)
     made += find_heirs(graph, known)
-    made = [each for each in made if each.prioritised or not alternatives.has_other_way(each.path, each.node)]
+    plain = {each.node for each in made if not each.prioritised}
+    made = [each for each in made if each.prioritised or not alternatives.has_other_way(each.path, each.node, plain)]
     made += find_algorithms(graph.project.modules, graph.events)
     graph.library = sorted(made, key=lambda buffer: (buffer.path, buffer.node.start))
     replaced = {site.path for buffer in graph.library if buffer.prioritised for site in buffer.samples}

@@ -13,7 +13,7 @@ from per_audit.graph.pipelines import training_modules
 from per_audit.graph.recognise.learning.rollouts import Holders, is_rollout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Sequence, Set
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Atom
@@ -122,13 +122,16 @@ class Alternatives:
             return False  # two agents may be two algorithms
         return self._draws_by_priority(site) or self.has_other_way(site.path, site.node)
 
-    def has_other_way(self, path: str, node: ir.Node) -> bool:
-        """Whether an object that draws by priority is made where a test around the node turns out otherwise."""
+    def has_other_way(self, path: str, node: ir.Node, but: Set[ir.Node] = frozenset()) -> bool:
+        """Whether an object that draws by priority is made where a test around the node turns out otherwise.
+
+        The calls `but` make none, whatever their classes can hold.
+        """
         return any(
             made is not None and self._draws_by_priority(made)
             for way in self._other_ways(path, node)
             for part in ir.walk(*way)
-            if isinstance(part, ir.Call)
+            if isinstance(part, ir.Call) and part not in but
             for made in [self.events.calls.get(part)]
         )
 

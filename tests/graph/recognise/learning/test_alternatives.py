@@ -4,8 +4,9 @@ import textwrap
 
 import pytest
 
-from per_audit.facts import extract
+from per_audit.facts import extract, ir
 from per_audit.graph import PRIORITISED, UNIFORM, link
+from per_audit.graph.recognise.learning.alternatives import Alternatives
 from per_audit.source.resolve import Modules
 
 
@@ -743,3 +744,24 @@ AGENTS = """
 )
 def test_agents_that_are_all_trained_are_no_choice(project, kinds, runs, found):
     assert kinds(project(AGENTS.replace("{runs}", runs))) == ([UNIFORM] if found else []) + [PRIORITISED]
+
+
+def test_the_other_way_is_none_where_what_it_makes_is_left_out(project):
+    graph = project(
+        """
+        class Several:
+            def sample(self, n):
+                return n
+
+        class Plain:
+            pass
+
+        memory = Several() if input() else Plain()
+        """
+    )
+    calls = {ir.last_name(site.node.func): (site.path, site.node) for site in graph.events.calls.values()}
+    (drawing,) = graph.project.functions
+    alternatives = Alternatives(graph, {drawing})
+    assert alternatives.has_other_way(*calls["Plain"])
+    assert not alternatives.has_other_way(*calls["Plain"], but={calls["Several"][1]})
+    assert not alternatives.has_other_way(*calls["Several"])
