@@ -82,6 +82,7 @@ class ReplayGraph:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self.classes = interpreter.classes
         self.project = interpreter.project
         self.events = interpreter.events
         self.buffers: list[ReplayBuffer] = []
@@ -375,7 +376,7 @@ class ReplayGraph:
     def made(self) -> frozenset[ir.Class]:
         """The classes that something makes an object of, and their bases."""
         sites = self.events.calls.values()
-        return frozenset(cls for site in sites for made in site.classes for cls in self.interpreter.mro(made))
+        return frozenset(cls for site in sites for made in site.classes for cls in self.interpreter.classes.mro(made))
 
     @cached_property
     def _callees(self) -> dict[ev.Owner, set[ev.Owner]]:

@@ -57,7 +57,7 @@ def drawn_with(
     reader = _Reader(graph, root)
     values: dict[str, float] = {}
     said: list[str] = []
-    classes = graph.interpreter.mro(buffer.owner) if buffer.owner is not None else []
+    classes = graph.classes.mro(buffer.owner) if buffer.owner is not None else []
     draws = {node for cls in classes for node in cls.body if isinstance(node, ir.Function) and DRAW.include(node.name)}
     sites = [site for site in graph.events.calls.values() if any(func.node in draws for func in site.targets)]
     for site in sorted(sites, key=_order):

@@ -620,7 +620,7 @@ def _meet(anatomy: Anatomy, plain: PriorityWrite, raised: PriorityWrite) -> bool
 def _stored_at(anatomy: Anatomy, write: PriorityWrite) -> Step:
     """The step that decides on the scale: the buffer's own that is nearest to the training, else the handover."""
     owner = anatomy.buffer.owner
-    own = {*anatomy.graph.interpreter.mro(owner), *anatomy.family} if owner is not None else set()
+    own = {*anatomy.graph.classes.mro(owner), *anatomy.family} if owner is not None else set()
     links = zip(write.steps, write.functions, strict=True)
     steps = [step for step, f in links if f is not None and anatomy.graph.project.class_of.get(f) in own]
     return steps[-1] if steps else trail.handover(anatomy, write)

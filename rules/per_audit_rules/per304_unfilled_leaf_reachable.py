@@ -627,7 +627,7 @@ def _given_as_tensors(
     for store in graph.anatomy(buffer).stores:
         owner = graph.project.class_of.get(store.function) if isinstance(store.function, ir.Function) else None
         value = store.node.value if isinstance(store.node, ir.Aug) else store.expression
-        if value is not None and owner in graph.interpreter.mro(tree.cls):
+        if value is not None and owner in graph.classes.mro(tree.cls):
             for kept in tensors.kept(store.path, store.function, value):
                 place = kept.passed or kept.made
                 found[place] = graph.path_of(place) or kept.path

@@ -550,7 +550,7 @@ def _root_read(graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree) -> tuple
     """Where the code reads the first node as the sum of all: its number, the expression, its file."""
     anatomy = graph.anatomy(buffer)
     functions = {f for f in graph.priorities(buffer).around if f is not None}
-    functions |= {f for cls in graph.interpreter.mro(tree.cls) for f in cls.body if isinstance(f, ir.Function)}
+    functions |= {f for cls in graph.classes.mro(tree.cls) for f in cls.body if isinstance(f, ir.Function)}
     found: list[tuple[int, str, int, ir.Node]] = []
     for function in functions:
         path = graph.project.module_of[function].path

@@ -592,7 +592,7 @@ def _pointer(graph: ReplayGraph, term: Term) -> Term | None:
         held = strip(term.args[0])
         objects = [held] if held.op == "object" else graph.symbols.options(held) if held.op == "field" else []
         of = objects[0].data if len(objects) == 1 and objects[0].op == "object" else None
-        length = graph.interpreter.find_method(of, "__len__") if of is not None else None
+        length = graph.classes.find_method(of, "__len__") if of is not None else None
         term = term if length is None else strip(_returned(graph, length))
     parts = term.args if term.op == "minimum" else (term,)
     return next((part for part in map(strip, parts) if part.op == "field"), None)

@@ -550,8 +550,8 @@ def _is_of_another(graph: ReplayGraph, kept: Kept) -> bool:
     stores = {class_of.get(target.node) for target in told.targets}
     if not makers or not stores or None in makers | stores:
         return False
-    heirs = {heir for cls in makers if cls is not None for heir in (cls, *interpreter.subclasses.get(cls, ()))}
-    return stores.isdisjoint(base for heir in heirs for base in interpreter.mro(heir))
+    heirs = {heir for cls in makers if cls is not None for heir in (cls, *interpreter.classes.heirs(cls))}
+    return stores.isdisjoint(base for heir in heirs for base in interpreter.classes.mro(heir))
 
 
 def _is_emptied(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:

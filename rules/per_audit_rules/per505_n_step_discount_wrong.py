@@ -548,7 +548,11 @@ def _is_in_reach(graph: ReplayGraph, target: BootstrapTarget, found: ReturnSum) 
     family = _family(graph, cls, function)
     kept = [value for (owner, _), value in interpreter.attributes.items() if owner in family]
     family |= {
-        base for value in kept for a in value.atoms if isinstance(a, Instance) for base in interpreter.mro(a.node)
+        base
+        for value in kept
+        for a in value.atoms
+        if isinstance(a, Instance)
+        for base in interpreter.classes.mro(a.node)
     }
     return not holding.isdisjoint(family)
 
@@ -556,9 +560,9 @@ def _is_in_reach(graph: ReplayGraph, target: BootstrapTarget, found: ReturnSum) 
 def _family(graph: ReplayGraph, cls: ir.Class, function: ir.Function) -> set[ir.Class]:
     """The classes whose objects run a method: its own, heirs that do not write it anew, and their bases."""
     interpreter = graph.interpreter
-    heirs = interpreter.subclasses.get(cls, ())
-    learners = [cls, *(heir for heir in heirs if interpreter.find_method(heir, function.name) is function)]
-    return {base for learner in learners for base in interpreter.mro(learner)}
+    heirs = interpreter.classes.heirs(cls)
+    learners = [cls, *(heir for heir in heirs if interpreter.classes.find_method(heir, function.name) is function)]
+    return {base for learner in learners for base in interpreter.classes.mro(learner)}
 
 
 def _asks_one_step(graph: ReplayGraph, target: BootstrapTarget, found: ReturnSum) -> bool:

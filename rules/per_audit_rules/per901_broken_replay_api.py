@@ -323,7 +323,7 @@ class _Names:
     def _heirs(self, cls: ir.Class) -> set[ir.Class]:
         found, edge = {cls}, [cls]
         while edge:
-            for heir in self._graph.interpreter.subclasses.get(edge.pop(), ()):
+            for heir in self._graph.classes.heirs(edge.pop()):
                 if heir not in found:
                     found.add(heir)
                     edge.append(heir)
@@ -333,10 +333,10 @@ class _Names:
         """The names that a class and its bases define; None where they cannot all be known."""
         if cls not in self._of_class:
             interpreter = self._graph.interpreter
-            mro = interpreter.mro(cls)
+            mro = interpreter.classes.mro(cls)
             closed = not any(each.decorators or each.keywords for each in mro) and all(
-                len(interpreter.bases(each)) == len(each.bases)
-                and all(value.atoms and all(map(_is_known, value.atoms)) for value in interpreter.bases(each))
+                len(interpreter.classes.bases(each)) == len(each.bases)
+                and all(value.atoms and all(map(_is_known, value.atoms)) for value in interpreter.classes.bases(each))
                 for each in mro
             )
             self._of_class[cls] = frozenset(n for each in mro for n in _defined(each.body)) if closed else None

@@ -276,7 +276,7 @@ def _ignored(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[_Ignored]:
     """The parameters of functions that make the buffer which never reach it."""
     for site in buffer.instances:
         made = next(iter(site.classes)) if len(site.classes) == 1 else None
-        makes = None if made is None else graph.interpreter.find_method(made, "__init__")
+        makes = None if made is None else graph.classes.find_method(made, "__init__")
         function = site.function
         if makes is None or not isinstance(function, ir.Function) or function.decorators or _is_open(site.node):
             continue

@@ -185,7 +185,7 @@ def add_update_method(draft: Draft, buffer: ReplayBuffer, target: str) -> None:
     owner, function = buffer.owner, buffer.function
     assert owner is not None
     assert isinstance(function, ir.Function)
-    if draft.graph.interpreter.find_method(owner, "update_priorities") is not None:
+    if draft.graph.classes.find_method(owner, "update_priorities") is not None:
         raise Refused(f"{owner.name} has a method update_priorities already")
     lines = ["def update_priorities(self, indices, td_errors):", f"{target}(indices, td_errors)"]
     draft.add_method(buffer.path, function, lines, "what callers give the TD errors to")

@@ -303,7 +303,7 @@ class _Search:
         inner = [
             (site.path, given)
             for site in self.graph.events.calls.values()
-            if any(cls in self.graph.interpreter.mro(made) for made in site.classes) and not is_test(site.path)
+            if any(cls in self.graph.classes.mro(made) for made in site.classes) and not is_test(site.path)
             if (given := site.node.argument(0, "env")) is not None
         ]
         for path, given in inner if self._is_wrapper(cls) else ():
@@ -313,7 +313,7 @@ class _Search:
     def _is_environment(self, cls: ir.Class) -> bool:
         """Whether objects of a class are environments by themselves: they are reset, and take steps."""
         step = self._step(cls)
-        family = self.graph.interpreter.mro(cls)
+        family = self.graph.classes.mro(cls)
         resets = any(isinstance(part, ir.Function) and part.name == "reset" for each in family for part in each.body)
         return step is not None and is_told(step) and resets and not self._is_wrapper(cls)
 
@@ -321,14 +321,14 @@ class _Search:
         """Whether a class is a wrapper of a library by a base of its own or of one of its bases."""
         return any(
             isinstance(atom, External) and ext.last(atom.name).endswith("Wrapper")
-            for each in self.graph.interpreter.mro(cls)
-            for base in self.graph.interpreter.bases(each)
+            for each in self.graph.classes.mro(cls)
+            for base in self.graph.classes.bases(each)
             for atom in base.atoms
         )
 
     def _step(self, cls: ir.Class) -> ir.Function | None:
         """The method of a class, or of the nearest base, that takes a step."""
-        for each in self.graph.interpreter.mro(cls):
+        for each in self.graph.classes.mro(cls):
             for part in each.body:
                 if isinstance(part, ir.Function) and part.name == "step":
                     return part

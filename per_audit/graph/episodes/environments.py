@@ -88,7 +88,7 @@ def own_steps(graph: ReplayGraph, paths: Iterable[str]) -> list[ir.Function]:
         step
         for step in _steps(graph)
         if not _is_left_open(step)
-        and any(graph.project.class_of.get(step) in graph.interpreter.mro(cls) for cls in made)
+        and any(graph.project.class_of.get(step) in graph.classes.mro(cls) for cls in made)
         and not any(
             isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "step"
             for node in ir.walk(step)

@@ -209,7 +209,7 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp, raised: ir.Nod
 def _is_made(graph: ReplayGraph, cls: ir.Class) -> bool:
     """Whether the program makes objects of a class, or of an heir: what only tests make meets no learner."""
     sites = (site for site in graph.events.calls.values() if not is_test(site.path))
-    return any(cls in graph.interpreter.mro(made) for site in sites for made in site.classes)
+    return any(cls in graph.classes.mro(made) for site in sites for made in site.classes)
 
 
 def _reads(node: ir.Node, attribute: str) -> bool:

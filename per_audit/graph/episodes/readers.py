@@ -32,7 +32,7 @@ def near(
     own = {cls for cls in agents & drawn_by if cls is not None and cls is not buffer.owner}
     if not own:
         return None
-    related = {each for cls in own for each in (*interpreter.mro(cls), *interpreter.subclasses.get(cls, ()))}
+    related = {each for cls in own for each in interpreter.classes.kin(cls)}
     methods = {part for cls in related for part in cls.body if isinstance(part, ir.Function)}
     return {function for method in methods for function in graph.reachable(method)} | methods
 

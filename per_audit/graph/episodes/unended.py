@@ -51,7 +51,7 @@ def stored_without(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTa
     cls = graph.project.class_of.get(target.function) if target.function is not None else None
     if cls is None:
         return []
-    related = {*graph.interpreter.mro(cls), *graph.interpreter.subclasses.get(cls, ())}
+    related = graph.classes.kin(cls)
     own = [site for site in _storing_like(graph, buffer, target) if not related.isdisjoint(_holders(graph, site))]
     return [] if any(_tells(graph, site) or _has_flag(site) for site in own) else own
 

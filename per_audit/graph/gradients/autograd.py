@@ -305,7 +305,7 @@ class Autograd:
             if isinstance(atom, RecordType):
                 return _any(self._value(value, frame, part[1:]) for value in _fields(node, atom, part))
         if site is not None and site.classes:
-            own = any(self.graph.interpreter.find_method(cls, "__init__") for cls in site.classes)
+            own = any(self.graph.classes.find_method(cls, "__init__") for cls in site.classes)
             return _NOTHING if own else _any(self._value(value, frame, ()) for value in plain)
         if any(name.startswith("torch.") for name in names):
             return self._torch(node, names[0], frame, part)

@@ -156,7 +156,7 @@ class Calls:
             return self._instantiate(atom.node, node, arguments, site, frame)
         if isinstance(atom, Instance):
             for name in ("__call__", "forward", "call"):
-                method = self.interpreter.find_method(atom.node, name)
+                method = self.interpreter.classes.find_method(atom.node, name)
                 if method is not None:
                     func = Func(method, atom)
                     site.targets.add(func)
@@ -228,7 +228,7 @@ class Calls:
     def _instantiate(
         self, cls: ir.Class, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame
     ) -> Value:
-        bases = self.interpreter.external_bases(cls)
+        bases = self.interpreter.classes.external_bases(cls)
         if "typing.NamedTuple" in bases or _is_dataclass(cls):
             fields = tuple(
                 s.targets[0].id
@@ -242,7 +242,7 @@ class Calls:
                 self.interpreter.write_attribute(Instance(cls), name, value)
         site.classes.add(cls)
         instance = Instance(cls)
-        constructor = self.interpreter.find_method(cls, "__init__")
+        constructor = self.interpreter.classes.find_method(cls, "__init__")
         if constructor is not None:
             func = Func(constructor, instance)
             site.targets.add(func)
@@ -269,8 +269,8 @@ class Calls:
                 results += self._with_fields(atom, arguments)
             elif isinstance(atom, Super):
                 results += self._super_method(atom, node, name, arguments, site, frame)
-            elif isinstance(atom, Instance) and self.interpreter.find_method(atom.node, name) is None:
-                bases = self.interpreter.external_bases(atom.node)
+            elif isinstance(atom, Instance) and self.interpreter.classes.find_method(atom.node, name) is None:
+                bases = self.interpreter.classes.external_bases(atom.node)
                 kind = self.container_base(bases)
                 if kind is not None:
                     results.append(self._container_method(Alloc(atom.node, kind), node, name, arguments, frame))
@@ -317,7 +317,7 @@ class Calls:
     def _super_method(
         self, atom: Super, node: ir.Call, name: str, arguments: Arguments, site: ev.CallSite, frame: Frame
     ) -> list[Value]:
-        chain = self.interpreter.mro(atom.owner.node)
+        chain = self.interpreter.classes.mro(atom.owner.node)
         after = chain[chain.index(atom.node) + 1 :] if atom.node in chain else chain[1:]
         for cls in after:
             for statement in cls.body:
@@ -325,7 +325,7 @@ class Calls:
                     func = Func(statement, atom.owner)
                     site.targets.add(func)
                     return [self.project_call(func, arguments, frame)]
-        kind = self.container_base(self.interpreter.external_bases(atom.owner.node))
+        kind = self.container_base(self.interpreter.classes.external_bases(atom.owner.node))
         if kind is not None:
             return [self._container_method(Alloc(atom.owner.node, kind), node, name, arguments, frame)]
         return [taint(*(value for _, _, value in arguments))]

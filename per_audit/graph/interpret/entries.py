@@ -91,7 +91,7 @@ class Entries:
         """Give the first parameter of a method the object or class that it is called on."""
         if owner is None or isinstance(node, ir.Lambda) or not node.parameters:
             return
-        names = self.interpreter.decorators(node)
+        names = self.interpreter.classes.decorators(node)
         if "staticmethod" in names:
             return
         env[node.parameters[0].name] = of(ClassRef(owner.node)) if "classmethod" in names else of(owner)

@@ -139,7 +139,7 @@ class Evaluator:
     def _declares(self, atom: Atom, name: str) -> bool:
         """Whether a name of something is given it by code: not that of a batch whose fields are called as its keys."""
         if isinstance(atom, Instance):
-            is_own = self.interpreter.find_method(atom.node, name) is not None
+            is_own = self.interpreter.classes.find_method(atom.node, name) is not None
             return is_own or self.interpreter.attribute(atom, name) != UNKNOWN
         return isinstance(atom, ModuleRef)
 
@@ -154,12 +154,12 @@ class Evaluator:
             elif isinstance(atom, Instance):
                 found.append(self._instance_attribute(atom, name, frame))
             elif isinstance(atom, ClassRef):
-                method = self.interpreter.find_method(atom.node, name)
+                method = self.interpreter.classes.find_method(atom.node, name)
                 if method is None:
                     own = self.interpreter.attribute(Instance(atom.node), name)
                     found.append(of(atom) if own == UNKNOWN and name == ext.REMOTE else own)
                     continue
-                is_of_class = "classmethod" in self.interpreter.decorators(method)
+                is_of_class = "classmethod" in self.interpreter.classes.decorators(method)
                 found.append(of(Func(method, Instance(atom.node) if is_of_class else None)))
             elif isinstance(atom, Func) and name == ext.REMOTE:
                 found.append(of(atom))
@@ -196,19 +196,19 @@ class Evaluator:
         return of(ModuleRef(inner)) if inner else UNKNOWN
 
     def _instance_attribute(self, owner: Instance, name: str, frame: Frame) -> Value:
-        method = self.interpreter.find_method(owner.node, name)
+        method = self.interpreter.classes.find_method(owner.node, name)
         if method is not None and _says_nothing(method):  # an attribute that heirs are to have
             known = self.interpreter.attribute(owner, name)
             if known != UNKNOWN:
                 return known
         if method is not None:
-            names = self.interpreter.decorators(method)
+            names = self.interpreter.classes.decorators(method)
             if "property" in names:
                 return self.interpreter.call_function(Func(method, owner), [], frame.depth)
             return of(Func(method, None if "staticmethod" in names else owner))
         known = self.interpreter.attribute(owner, name)
         if known == UNKNOWN:
-            getter = self.interpreter.find_method(owner.node, "__getattr__")
+            getter = self.interpreter.classes.find_method(owner.node, "__getattr__")
             if getter is not None:
                 return self.interpreter.call_function(Func(getter, owner), [(None, "", of(Literal(name)))], frame.depth)
         return known

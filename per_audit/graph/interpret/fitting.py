@@ -32,8 +32,13 @@ def fitting(interpreter: Interpreter, atoms: Collection[Atom], arguments: Argume
 
 def _refuses(interpreter: Interpreter, cls: ir.Class, arguments: Arguments) -> bool:
     """Whether making an object of a class ends in a TypeError; not said of what decorators or metaclasses make."""
-    constructor = interpreter.find_method(cls, "__init__")
-    if constructor is None or constructor.decorators or cls.decorators or interpreter.find_method(cls, "__new__"):
+    constructor = interpreter.classes.find_method(cls, "__init__")
+    if (
+        constructor is None
+        or constructor.decorators
+        or cls.decorators
+        or interpreter.classes.find_method(cls, "__new__")
+    ):
         return False
     kinds = {parameter.kind for parameter in constructor.parameters}
     plain = [parameter for parameter in constructor.parameters[1:] if not parameter.kind]

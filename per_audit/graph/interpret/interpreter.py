@@ -17,6 +17,7 @@ from per_audit.graph.interpret.entries import Entries, Entry
 from per_audit.graph.interpret.evaluate import Evaluator
 from per_audit.graph.interpret.frame import ALL, Frame
 from per_audit.graph.interpret.helpers import Helpers
+from per_audit.graph.interpret.hierarchy import Hierarchy
 from per_audit.graph.interpret.interactions import Interactions
 from per_audit.graph.interpret.known.draws import Draws
 from per_audit.graph.interpret.known.foreign import Foreign
@@ -33,7 +34,6 @@ from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
     ClassRef,
-    External,
     Func,
     Instance,
     Literal,
@@ -59,7 +59,6 @@ _MAX_CALL_DEPTH = 12
 _RUNS_PER_FUNCTION, _FEWEST_RUNS = 6, 2
 _RUNS = 36_000
 _HEIRS = 4
-_IDLE_BASES = ("builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol")  # call no method of their heirs
 _PLAIN_RUNS = 2
 _LAMBDA_RUNS = (
     32  # a lambda; one that calls those it is given, as combinators do, would lead to all of them in any order
@@ -100,7 +99,6 @@ class Interpreter:
         self._built_with: dict[ir.Class, dict[tuple[ir.Node, str], Value]] = {}  # parameters of constructors, by class
         self.closures: dict[ir.Node, Frame] = {}
         self.results: dict[tuple[str, ir.Node, Instance | None], Value] = {}
-        self.subclasses: dict[ir.Class, list[ir.Class]] = {}
         self.too_deep: dict[str, ir.Stmt] = {}  # by file, a statement that is nested too deeply to be followed
         self.holders: dict[ir.Class, set[Alloc]] = {}  # classes with a container in an attribute, and those
         self._bound: dict[object, Value] = {}  # names of scopes that others lie in, by where they stand
@@ -111,14 +109,10 @@ class Interpreter:
         self._grown: dict[ir.Node, int] = defaultdict(int)  # how often what its parameters may be has grown
         self._active: set[Entry] = set()
         self._runs: dict[ir.Node, int] = {}
-        self._mro: dict[ir.Class, list[ir.Class]] = {}
-        self._methods: dict[ir.Class, dict[str, ir.Function]] = {}
-        self._defined: dict[ir.Class, dict[str, ir.Function]] = {}
-        self._bases: dict[ir.Class, list[Value]] = {}
-        self._decorators: dict[ir.Function, frozenset[str]] = {}
         self._ordered: dict[frozenset[Atom], list[Atom]] = {}
         self.reruns: Reruns[Entry] = Reruns(self._execute)
         self.redefined = Redefined(self.reruns)
+        self.classes = Hierarchy(self.reruns, self.ordered)
         self._is_first = True
         functions = max(len(project.functions), 1)
         self._most_runs = max(_FEWEST_RUNS, min(_RUNS_PER_FUNCTION, _RUNS // functions))
@@ -140,12 +134,11 @@ class Interpreter:
             before = self.reruns.clock
             self._is_first = turn == 0 and not self.results
             self._runs.clear()
-            self._mro.clear()
-            self._methods.clear()
+            self.classes.begin()
             self._fresh.clear()
             for path in self.project.modules:
                 self.module_env(path)
-            self._find_subclasses()
+            self.classes.find_heirs(self.project.classes)
             for function in self.project.functions:
                 self._run_root(function)
             if self.reruns.clock == before:
@@ -199,16 +192,6 @@ class Interpreter:
             known = self._free[node] = frozenset(part.id for part in ir.walk(node.body) if isinstance(part, ir.Name))
         return known
 
-    def _find_subclasses(self) -> None:
-        before = dict(self.subclasses)
-        self.subclasses.clear()
-        for node in self.project.classes:
-            for base in self.mro(node)[1:]:
-                self.subclasses.setdefault(base, []).append(node)
-        for base in self.project.classes:
-            if before.get(base) != self.subclasses.get(base):
-                self.reruns.touch(("heirs", base))
-
     def _run_root(self, function: ir.Function) -> None:
         owner = self.project.class_of.get(function)
         if owner is None:
@@ -218,8 +201,8 @@ class Interpreter:
             return
         heirs = [
             c
-            for c in self.subclasses.get(owner, [])[: self._most_heirs]
-            if self.find_method(c, function.name) is function
+            for c in self.classes.heirs(owner)[: self._most_heirs]
+            if self.classes.find_method(c, function.name) is function
         ]
         for node in (owner, *heirs):
             self._run_with_parameters(function, Instance(node))
@@ -305,64 +288,12 @@ class Interpreter:
         for key in sorted(keys, key=str):
             self.reruns.touch(key)
 
-    def bases(self, node: ir.Class) -> list[Value]:
-        """The values of a class's bases."""
-        return self._bases.get(node, [])
-
-    def set_bases(self, node: ir.Class, bases: list[Value]) -> None:
-        """Remember the bases of a class when its statement is run; whoever has asked before is run again."""
-        if node in self._mro and self._bases.get(node, []) != bases:
-            self.reruns.touch("bases")
-        self._bases[node] = bases
-
-    def mro(self, node: ir.Class) -> list[ir.Class]:
-        """The class and its bases in the project, nearest first."""
-        self.reruns.note_read("bases")
-        known = self._mro.get(node)
-        if known is None:
-            known = [node]
-            self._mro[node] = known
-            for base in self.bases(node):
-                for atom in self.ordered(base.atoms):
-                    if isinstance(atom, ClassRef):
-                        known += [c for c in self.mro(atom.node) if c not in known]
-        return known
-
-    def external_bases(self, node: ir.Class) -> set[str]:
-        """The names of the library classes among a class's ancestors, but for those that do nothing with it."""
-        return {
-            atom.name
-            for cls in self.mro(node)
-            for base in self.bases(cls)
-            for atom in base.atoms
-            if isinstance(atom, External) and atom.name not in _IDLE_BASES
-        }
-
-    def find_method(self, node: ir.Class, name: str) -> ir.Function | None:
-        """The method that an object of the class answers with, by the order of its bases."""
-        self.reruns.note_read("bases")
-        known = self._methods.get(node)
-        if known is None:
-            known = self._methods[node] = {}
-            for cls in reversed(self.mro(node)):
-                if cls not in self._defined:
-                    self._defined[cls] = _defined(cls)
-                known.update(self._defined[cls])
-        return known.get(name)
-
-    def decorators(self, node: ir.Function) -> frozenset[str]:
-        """The plain names that decorate a function."""
-        known = self._decorators.get(node)
-        if known is None:
-            known = self._decorators[node] = frozenset(d.id for d in node.decorators if isinstance(d, ir.Name))
-        return known
-
     def attribute(self, owner: Instance, name: str) -> Value:
         """What an attribute of an object may be: from its class, its ancestors, or failing these its heirs."""
-        found = self._attribute_in(self.mro(owner.node), name)
+        found = self._attribute_in(self.classes.mro(owner.node), name)
         if found is UNKNOWN or found == UNKNOWN:
             self.reruns.note_read(("heirs", owner.node))
-            found = self._attribute_in(self.subclasses.get(owner.node, ()), name)
+            found = self._attribute_in(self.classes.heirs(owner.node), name)
         return found
 
     def _attribute_in(self, classes: Iterable[ir.Class], name: str) -> Value:
@@ -488,13 +419,3 @@ class Interpreter:
             self.reruns.note_read(self.key_of_name(outer, name))
         inner = Frame(outer.module, outer.function, outer.owner, dict(entry.env), outer, depth)
         return self.evaluator.eval(node.body, inner)
-
-
-def _defined(cls: ir.Class) -> dict[str, ir.Function]:
-    """What a class defines as methods, by name: the last, which hides the others; not stubs and setters beside it."""
-    beside = {"overload", "setter", "deleter"}
-    return {
-        s.name: s
-        for s in cls.body
-        if isinstance(s, ir.Function) and not any(ir.last_name(d) in beside for d in s.decorators)
-    }

@@ -23,7 +23,7 @@ def turns_of(interpreter: Interpreter, value: Value, frame: Frame) -> Value:
 def _of_object(interpreter: Interpreter, atom: Instance, frame: Frame) -> Value:
     if (step := _next(interpreter, atom, frame)) is not None:
         return step
-    if (start := interpreter.find_method(atom.node, "__iter__")) is None:
+    if (start := interpreter.classes.find_method(atom.node, "__iter__")) is None:
         return UNKNOWN
     made = interpreter.calls.project_call(Func(start, atom), [], frame)
     iterators = (each for each in interpreter.ordered(made.atoms) if isinstance(each, Instance))
@@ -32,5 +32,5 @@ def _of_object(interpreter: Interpreter, atom: Instance, frame: Frame) -> Value:
 
 
 def _next(interpreter: Interpreter, atom: Instance, frame: Frame) -> Value | None:
-    method = interpreter.find_method(atom.node, "__next__")
+    method = interpreter.classes.find_method(atom.node, "__next__")
     return None if method is None else interpreter.calls.project_call(Func(method, atom), [], frame)

@@ -69,7 +69,7 @@ class Parts:
             elif atom == Ints() and drawn:
                 found.append(Value(frozenset(), frozenset(("index", draw) for draw in drawn)))  # positions of positions
             elif isinstance(atom, Instance):
-                method = self.interpreter.find_method(atom.node, "__getitem__")
+                method = self.interpreter.classes.find_method(atom.node, "__getitem__")
                 if method is not None:
                     func = Func(method, atom)
                     self.note_subscript(node, func, frame, stores=False)

@@ -165,7 +165,7 @@ class Statements:
     def _class(self, node: ir.Class, frame: Frame) -> None:
         # A generic base, as in `class A(Base[T])`, is the base itself.
         plain = [base.value if isinstance(base, ir.Sub) else base for base in node.bases]
-        self.interpreter.set_bases(node, [self.interpreter.evaluator.eval(base, frame) for base in plain])
+        self.interpreter.classes.set_bases(node, [self.interpreter.evaluator.eval(base, frame) for base in plain])
         for keyword in node.keywords:
             self.interpreter.evaluator.eval(keyword.value, frame)
         for decorator in node.decorators:

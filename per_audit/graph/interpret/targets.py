@@ -125,7 +125,7 @@ class Targets:
 
     def reset(self, owner: Instance, node: ir.Node, frame: Frame) -> None:
         """Record that an object begins anew, with its containers empty."""
-        for cls in self.interpreter.mro(owner.node):
+        for cls in self.interpreter.classes.mro(owner.node):
             self.interpreter.reruns.note_read(("holder", cls))
             for atom in self.interpreter.holders.get(cls, ()):
                 self._reset(atom, node, frame)
@@ -155,7 +155,7 @@ class Targets:
             elif isinstance(atom, Record) and isinstance(key, str):
                 mappings.set_fields(self.interpreter, target.value, container, {key: value.with_role(role)}, frame)
             elif isinstance(atom, Instance):
-                method = self.interpreter.find_method(atom.node, "__setitem__")
+                method = self.interpreter.classes.find_method(atom.node, "__setitem__")
                 if method is not None:
                     arguments: list[tuple[str | None, str, Value]] = [(None, "", index), (None, "", value)]
                     self.interpreter.parts.note_subscript(target, Func(method, atom), frame, stores=True)

@@ -36,7 +36,7 @@ def handed_to(graph: ReplayGraph, cls: ir.Class | None) -> list[ev.CallSite]:
 
 def base_of(graph: ReplayGraph, cls: ir.Class) -> Kind | None:
     """The library's memory, drawn from uniformly, that a class is derived from."""
-    for dotted in sorted(graph.interpreter.external_bases(cls)):
+    for dotted in sorted(graph.classes.external_bases(cls)):
         framework = frameworks.framework(dotted.partition(".")[0])
         found = framework.find(dotted) if framework is not None else None
         if found is not None and found[1].draws == UNIFORM:
@@ -46,7 +46,7 @@ def base_of(graph: ReplayGraph, cls: ir.Class) -> Kind | None:
 
 def may_be_asked(graph: ReplayGraph, cls: ir.Class, name: str) -> bool:
     """Whether the algorithm that a memory of a class is handed to may call a method: one that its own has as well."""
-    if not graph.interpreter.external_bases(cls):
+    if not graph.classes.external_bases(cls):
         return False
     kind = base_of(graph, cls)
     return kind is None or name.startswith("_") or name in kind.sample | kind.store | _COMMON

@@ -53,9 +53,9 @@ def _of_class(graph: ReplayGraph, cls: ir.Class, made: list[ev.CallSite]) -> Ite
 
 def _base(graph: ReplayGraph, cls: ir.Class) -> tuple[Framework, Kind, str] | None:
     """The library's buffer, which always draws uniformly, that a class is derived from without a draw of its own."""
-    mro = graph.interpreter.mro(cls)
+    mro = graph.classes.mro(cls)
     methods = [s.name for each in mro for s in each.body if isinstance(s, ir.Function)]
-    for dotted in sorted(graph.interpreter.external_bases(cls)):
+    for dotted in sorted(graph.classes.external_bases(cls)):
         framework = frameworks.framework(dotted.partition(".")[0])
         found = framework.find(dotted) if framework is not None else None
         if framework is not None and found is not None:

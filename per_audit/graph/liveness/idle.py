@@ -134,7 +134,7 @@ class Idle:
         graph = self._graph
         found = [method]
         for each in found:
-            inherits = len(graph.interpreter.mro(graph.project.class_of[each])) > 1
+            inherits = len(graph.classes.mro(graph.project.class_of[each])) > 1
             if inherits or not self._can_be_idle(each) or self._lookups.is_lent(each):
                 return None
             if graph.project.module_of[each].path.endswith(".ipynb"):
@@ -275,7 +275,7 @@ class Idle:
     def _replaced(self, method: ir.Function, seen: frozenset[ir.Node]) -> ir.Class | None:
         """The class of a method, where only its heirs are made, and each of them has that method of its own."""
         cls = self._graph.project.class_of.get(method)
-        heirs = self._graph.interpreter.subclasses.get(cls, ()) if cls is not None else ()
+        heirs = self._graph.classes.heirs(cls) if cls is not None else ()
         if cls is None or not heirs or self._is_package or method in self._asked or not self._can_be_idle(cls):
             return None
         self._asked.add(method)  # what names the class may be in methods that are asked for by this one
@@ -293,7 +293,7 @@ class Idle:
             return False
         made = [heir for heir in heirs if self._reason(heir, seen | {method}) is None]
         asked = any(_asks_base(heir, method.name) for heir in heirs)
-        own = (self._graph.interpreter.find_method(heir, method.name) is not method for heir in made)
+        own = (self._graph.classes.find_method(heir, method.name) is not method for heir in made)
         return bool(made) and not asked and all(own)
 
     def _is_left_uncalled(self, unit: ir.Function) -> bool:
@@ -356,15 +356,13 @@ class Idle:
         if unit in project.outer_of:
             return False  # it lives and dies with the function around it
         cls = project.class_of.get(unit)
-        return cls is None or not self._graph.interpreter.external_bases(cls)
+        return cls is None or not self._graph.classes.external_bases(cls)
 
     def _is_kept_by_base(self, cls: ir.Class) -> bool:
         """Whether a base may keep the classes that are made of it, to make objects of them later."""
-        interpreter = self._graph.interpreter
-        given = (
-            arg.value for base in interpreter.mro(cls) for arg in base.keywords if arg.keyword in ("metaclass", None)
-        )
-        return interpreter.find_method(cls, "__init_subclass__") is not None or any(
+        classes = self._graph.classes
+        given = (arg.value for base in classes.mro(cls) for arg in base.keywords if arg.keyword in ("metaclass", None))
+        return classes.find_method(cls, "__init_subclass__") is not None or any(
             ir.last_name(kind) != "ABCMeta" for kind in given
         )
 

@@ -167,7 +167,7 @@ class Expressions(ABC):
         if isinstance(holder, Thing):
             return self._member(holder, node.attr)
         if isinstance(holder, Parent):
-            for base in self.interpreter.mro(holder.thing.cls)[self._after(holder) :]:
+            for base in self.interpreter.classes.mro(holder.thing.cls)[self._after(holder) :]:
                 for function in base.body:
                     if isinstance(function, ir.Function) and function.name == node.attr:
                         return Method(function, holder.thing)
@@ -177,7 +177,7 @@ class Expressions(ABC):
         raise Unsupported(node.attr)
 
     def _after(self, parent: Parent) -> int:
-        order = self.interpreter.mro(parent.thing.cls)
+        order = self.interpreter.classes.mro(parent.thing.cls)
         return order.index(parent.cls) + 1 if parent.cls in order else len(order)
 
     def _holder(self, node: ir.Attr, names: Names) -> Any:
@@ -192,12 +192,12 @@ class Expressions(ABC):
     def _member(self, thing: Thing, name: str) -> Any:
         if name in thing.fields:
             return thing.fields[name]
-        function = self.interpreter.find_method(thing.cls, name)
+        function = self.interpreter.classes.find_method(thing.cls, name)
         if function is not None:
             method = Method(function, thing)
             is_property = any(name_of(d) in ("property", "cached_property") for d in function.decorators)
             return self.invoke(method, [], {}) if is_property else method
-        for cls in self.interpreter.mro(thing.cls):
+        for cls in self.interpreter.classes.mro(thing.cls):
             for statement in cls.body:
                 targets = statement.targets if isinstance(statement, ir.Assign) else ()
                 if any(isinstance(t, ir.Name) and t.id == name for t in targets):
@@ -232,7 +232,7 @@ class Expressions(ABC):
         return self.apply(callee, given, named)
 
     def _unbound(self, holder: Builder, name: str, given: list[Any], named: dict[str, Any]) -> Any:
-        function = self.interpreter.find_method(holder.cls, name)
+        function = self.interpreter.classes.find_method(holder.cls, name)
         if function is None:
             raise Unsupported(name)
         return self.invoke(Method(function), given, named)
@@ -252,7 +252,7 @@ class Expressions(ABC):
         return Parent(owner, thing)
 
     def _special(self, thing: Thing, name: str, given: list[Any]) -> Any:
-        function = self.interpreter.find_method(thing.cls, name)
+        function = self.interpreter.classes.find_method(thing.cls, name)
         if function is None:
             raise Unsupported(name)
         return self.invoke(Method(function, thing), given, {})

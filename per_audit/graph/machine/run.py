@@ -66,7 +66,7 @@ class Machine(Expressions):
     def _build(self, cls: ir.Class, given: list[Any], named: dict[str, Any]) -> Thing:
         thing = Thing(cls)
         for name in ("__init__", "__post_init__"):
-            function = self.interpreter.find_method(cls, name)
+            function = self.interpreter.classes.find_method(cls, name)
             if function is not None:
                 self.invoke(Method(function, thing), given, named)
                 return thing

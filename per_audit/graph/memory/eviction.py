@@ -54,7 +54,7 @@ def forgets_newest_first(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 
 def _is_heap(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether the smallest goes first, at least from a part of the buffer; heirs may do so for themselves."""
-    heirs = set(graph.interpreter.subclasses.get(buffer.owner, ()) if buffer.owner is not None else ())
+    heirs = set(graph.classes.heirs(buffer.owner) if buffer.owner is not None else ())
     return any(
         isinstance(store.node, ir.Call)
         and name_of(store.node.func) in _HEAPS
@@ -79,7 +79,7 @@ def _is_handed_on(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether the buffer makes something else of what leaves a container, such as to put it into the next one."""
     if buffer.owner is None:
         return False
-    own = {*graph.interpreter.mro(buffer.owner)}
+    own = {*graph.classes.mro(buffer.owner)}
     for store in buffer.stores:
         function = store.function
         if store.how != "index" or not isinstance(function, ir.Function) or not _returns_old(graph, store):

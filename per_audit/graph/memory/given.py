@@ -45,10 +45,10 @@ def given(
     options = _named(graph, term, _in_use(graph, term, holder))
     interpreter = graph.interpreter
     base = graph.project.class_of.get(term.data[0])
-    if owner is None or base is None or base not in interpreter.mro(owner):
+    if owner is None or base is None or base not in interpreter.classes.mro(owner):
         return options
-    own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())}
-    others = set(interpreter.subclasses.get(base, ())) - own
+    own = interpreter.classes.kin(owner)
+    others = set(interpreter.classes.heirs(base)) - own
     passed = [(value, _made(graph, path, call)) for value, call, path in graph.symbols.passed(term)]
     elsewhere = {value for value, made in passed if made and made <= others}
     here = {value for value, made in passed if not made or not made <= others}
@@ -158,7 +158,7 @@ def _held_by(
     made = graph.project.class_of.get(function)
     if holder is None or made is None or function.name != "__init__":
         return []
-    family = {*graph.interpreter.mro(holder), *graph.interpreter.subclasses.get(holder, ())}
+    family = graph.classes.kin(holder)
     if made in family:
         return []
     return [call for call in calls if call[1] is not None and graph.project.class_of.get(call[1]) in family]

@@ -28,7 +28,7 @@ def is_of_nobody(graph: ReplayGraph, function: ev.Owner) -> bool:
     cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
     if not isinstance(function, ir.Function) or cls is None or function.decorators:
         return False
-    if function.name.startswith("__") or graph.callers.get(function) or graph.interpreter.external_bases(cls):
+    if function.name.startswith("__") or graph.callers.get(function) or graph.classes.external_bases(cls):
         return False
     called = {site.node.func: site for site in graph.events.calls.values() if site.targets}
     return all(

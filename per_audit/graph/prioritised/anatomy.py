@@ -154,7 +154,7 @@ class Anatomy:
         allocs = {atom for term in self.containers for atom in self.allocs(term)}
         own: set[ir.Class | None] = {None, *self.holders}
         if self.buffer.owner is not None:
-            own.update(self.graph.interpreter.mro(self.buffer.owner))
+            own.update(self.graph.classes.mro(self.buffer.owner))
         rows = [
             s
             for s in self.buffer.stores
@@ -221,10 +221,8 @@ class Anatomy:
     def others(self) -> set[ir.Class]:
         """The classes of other prioritised buffers, whose trees may be of the same class as this one's."""
         owners = {b.owner for b in self.graph.buffers if b.kind == "prioritised" and b.owner is not None}
-        own = set().union(
-            *map(self.graph.interpreter.mro, self.parts), *map(self.graph.interpreter.mro, owners & self.family)
-        )
-        heirs = set().union(*(self.graph.interpreter.subclasses.get(cls, ()) for cls in self.family))
+        own = set().union(*map(self.graph.classes.mro, self.parts), *map(self.graph.classes.mro, owners & self.family))
+        heirs = set().union(*(self.graph.classes.heirs(cls) for cls in self.family))
         return owners - own - heirs - self.holders
 
     @cached_property

@@ -51,8 +51,7 @@ def find_buffers(graph: ReplayGraph) -> None:
     twins = [b for b in finder.twins if not finder.is_overridden(b, prioritised)]
     twins = [b for b in _without_dead([*found, *twins]) if b in twins]
     graph.twins = sorted((b for b in twins if not is_unused(graph, b) and not _is_none(graph, b)), key=_place)
-    heirs = graph.interpreter.subclasses
-    known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
+    known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *graph.classes.heirs(b.owner))}
     made = find_library_buffers(graph.project.modules, graph.events, known)
     made += find_heirs(graph, known)
     plain = {each.node for each in made if not each.prioritised}

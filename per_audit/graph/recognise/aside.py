@@ -187,7 +187,7 @@ def _taken_apart(graph: ReplayGraph, path: str, node: ir.Node) -> set[str]:
 def _data_sets(graph: ReplayGraph, known: set[ir.Class]) -> Iterator[Aside]:
     """Data sets for PyTorch's loaders that draw transitions by themselves, often of episodes in files."""
     for owner in graph.project.classes:
-        if owner in known or not graph.interpreter.external_bases(owner) & _DATA_SETS:
+        if owner in known or not graph.classes.external_bases(owner) & _DATA_SETS:
             continue
         methods = {method for method in owner.body if isinstance(method, ir.Function)}
         draws = [d for d in graph.events.draws.values() if d.function in methods and not d.weighted]

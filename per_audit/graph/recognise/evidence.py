@@ -217,7 +217,7 @@ class Evidence:
             asking = self.graph.callers.get(function, [])
             buffer.samples = [s for s in asking if owner is None or not is_exchanged(self.graph, s, owner)]
         if owner is not None:
-            heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
+            heirs = {owner, *self.graph.classes.heirs(owner)}
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
 
@@ -278,7 +278,7 @@ class Evidence:
         return any(map(compares_policies, self.project.modules.values()))
 
     def _methods(self, owner: ir.Class | None) -> set[ev.Owner]:
-        classes = self.graph.interpreter.mro(owner) if owner is not None else ()
+        classes = self.graph.classes.mro(owner) if owner is not None else ()
         return {s for cls in classes for s in cls.body if isinstance(s, ir.Function)}
 
     def _fields(self, cls: ir.Class) -> set[str]:
@@ -375,7 +375,7 @@ class Evidence:
         known = set(classes)
         found: set[Alloc] = set()
         for cls in classes:
-            for holder in self.graph.interpreter.mro(cls):
+            for holder in self.graph.classes.mro(cls):
                 for atom in self.held.get(holder, ()):
                     if isinstance(atom, Alloc):
                         found.add(atom)

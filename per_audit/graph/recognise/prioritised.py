@@ -158,7 +158,7 @@ class Prioritised:
         }
         for site in self.graph.callers.get(mass.function, ()):
             asker = self._class_of(site.function)
-            kin = self.graph.interpreter.mro(asker) if asker is not None else ()
+            kin = self.graph.classes.mro(asker) if asker is not None else ()
             if any(self._class_of(reader) in kin for reader in [*readers]):
                 readers.setdefault(site.function, site.path)
         for function in self._weights_of.get(mass.node, ()):

@@ -204,7 +204,7 @@ class Uniform:
 
     def is_part_of(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
         """Whether a prioritised buffer, other than of an heir of its class, holds what the buffer draws from."""
-        mro = self.graph.interpreter.mro
+        mro = self.graph.classes.mro
         return any(
             buffer.containers & other.containers
             and (buffer.owner is None or other.owner is None or buffer.owner not in mro(other.owner))
@@ -234,11 +234,11 @@ class Uniform:
         if buffer.owner is None or any(buffer.owner in site.classes for site in buffer.instances):
             return False
         name = getattr(buffer.function, "name", "")
-        heirs = self.graph.interpreter.subclasses.get(buffer.owner, ())
+        heirs = self.graph.classes.heirs(buffer.owner)
         return any(
             other.owner in heirs
             and other.instances
-            and self.graph.interpreter.find_method(other.owner, name) is not buffer.function
+            and self.graph.classes.find_method(other.owner, name) is not buffer.function
             for other in prioritised
             if other.owner is not None
         )

@@ -99,7 +99,7 @@ class Expressions:
         found: list[Term] = []
         for place in self.places(node):
             cls, name = place.data
-            getter = self.symbols.graph.interpreter.find_method(cls, name)
+            getter = self.symbols.graph.classes.find_method(cls, name)
             if getter is not None:
                 result = self.symbols.call(getter, cls, [], self.depth + 1) if _is_property(getter) else None
                 found.append(result if result is not None else Term("function", (), getter, node, self.path))

@@ -39,7 +39,7 @@ class Siblings:
         self._second = several - self._drawn_from(several) if several else set()
 
     def _root(self, cls: ir.Class) -> ir.Class:
-        return list(self._interpreter.mro(cls))[-1]
+        return list(self._interpreter.classes.mro(cls))[-1]
 
     def _drawn_from(self, several: set[_Held]) -> set[_Held]:
         """The attributes whose objects positions are found in by a random number, with those beside which none are."""
@@ -60,7 +60,7 @@ class Siblings:
         if not isinstance(node, ir.Attr):
             return []
         classes = self._symbols.classes_of(node.value)
-        return [(base, node.attr) for cls in classes for base in self._interpreter.mro(cls)]
+        return [(base, node.attr) for cls in classes for base in self._interpreter.classes.mro(cls)]
 
     def returned(self, receiver: ir.Expr | None, term: Term) -> Term:
         """What a method returns, with the containers of an object that another one is drawn from beside as its own."""

@@ -352,7 +352,7 @@ class Symbols:
     def field(self, cls: ir.Class, name: str, node: ir.Node | None = None, path: str = "") -> Term:
         """The attribute of objects of a class; that of a base and of its heirs is one."""
         root = cls
-        for base in self.graph.interpreter.mro(cls):
+        for base in self.graph.classes.mro(cls):
             if (base, name) in self.graph.interpreter.attributes:
                 root = base
         return Term("field", (), (root, name), node, path)
@@ -391,7 +391,7 @@ class Symbols:
         return known
 
     def _family(self, cls: ir.Class) -> list[ir.Class]:
-        return [cls, *self.graph.interpreter.subclasses.get(cls, ())]
+        return [cls, *self.graph.classes.heirs(cls)]
 
     def class_body(self, cls: ir.Class) -> Run:
         """The statements of a class body."""
@@ -424,7 +424,7 @@ class Symbols:
     def classes_read(self, node: ir.Attr) -> list[ir.Class]:
         """The classes of which an expression reads an attribute that their bodies assign, without an object of them."""
         found = {atom.node for atom in self.events.value(node.value).atoms if isinstance(atom, ClassRef)}
-        mro = self.graph.interpreter.mro
+        mro = self.graph.classes.mro
         read = (cls for cls in found if any(node.attr in self._written_in_body(base) for base in mro(cls)))
         return sorted(read, key=lambda cls: (self.project.module_of[cls].path, cls.start))
 

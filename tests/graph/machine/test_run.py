@@ -17,7 +17,7 @@ def run(project):
         machine = Machine(graph)
         thing = machine.make(cls, *given)
         assert isinstance(thing, Thing)
-        return machine.call(thing, graph.interpreter.find_method(cls, "ask"), *asked)
+        return machine.call(thing, graph.classes.find_method(cls, "ask"), *asked)
 
     return answer
 

@@ -43,7 +43,7 @@ def _receiver(draft: Draft, site: ev.CallSite, function: ev.Owner) -> str | None
         root = root.value
     if not isinstance(root, ir.Name):
         return None
-    class_of, mro = draft.graph.project.class_of, draft.graph.interpreter.mro
+    class_of, mro = draft.graph.project.class_of, draft.graph.classes.mro
     ours = class_of.get(function) if function is not None else None
     theirs = class_of.get(site.function) if site.function is not None else None
     if root.id == "self" and ours is not None and theirs is not None:

@@ -43,7 +43,7 @@ def move(draft: Draft, path: str, container: Alloc, home: Home) -> None:
     assert isinstance(owner, ir.Class)
     for other in draft.graph.project.classes:
         own = any(isinstance(each, ir.Function) and each.name == "__init__" for each in other.body)
-        if other is not owner and own and owner in draft.graph.interpreter.mro(other):
+        if other is not owner and own and owner in draft.graph.classes.mro(other):
             raise Refused(
                 f"{name} belongs to the class {owner.name}, whose heir {other.name} has an __init__ of its own"
             )

@@ -113,7 +113,7 @@ def _of_object(draft: Draft, buffer: ReplayBuffer, handle: str, container: Alloc
     statement = draft.graph.statement(path, container.node)
     maker = next((a for a in draft.graph.ancestors(path, container.node) if isinstance(a, ir.Function)), None)
     target = statement.targets[0] if isinstance(statement, ir.Assign) and len(statement.targets) == 1 else None
-    classes = draft.graph.interpreter.mro(buffer.owner) if buffer.owner is not None else []
+    classes = draft.graph.classes.mro(buffer.owner) if buffer.owner is not None else []
     is_own = maker is not None and draft.graph.project.class_of.get(maker) in classes
     if is_own and isinstance(target, ir.Attr) and draft.text(path, target.value) == shared.owner_instance(maker):
         return f"{instance}.{target.attr}"

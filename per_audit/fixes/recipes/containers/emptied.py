@@ -142,7 +142,7 @@ class Reads:
         elif isinstance(call.func, ir.Attr) and isinstance(call.func.value, ir.Name) and call.func.value.id == own:
             name = call.func.attr if not call.args else ""
         owner = self.buffer.owner
-        return self.draft.graph.interpreter.find_method(owner, name) if name and owner is not None else None
+        return self.draft.graph.classes.find_method(owner, name) if name and owner is not None else None
 
     def _amount(self, node: ir.Expr, function: ir.Function, given: dict[str, int | None], depth: int = 6) -> int | None:
         """What an expression comes to: nothing (0), more than that (1), or None where that is not known."""

@@ -33,7 +33,7 @@ def steps_of(draft: Draft, path: str, node: ir.Node) -> str:
 def constructor(draft: Draft, cls: ir.Class) -> tuple[str, ir.Function]:
     """The file and the constructor of a class that has one of its own and no heirs. Raises Refused."""
     path = draft.graph.project.module_of[cls].path
-    if draft.graph.interpreter.subclasses.get(cls):
+    if draft.graph.classes.heirs(cls):
         raise Refused(f"{cls.name} has heirs, whose constructors would have to follow")
     for node in cls.body:
         if isinstance(node, ir.Function) and node.name == "__init__" and node.parameters:

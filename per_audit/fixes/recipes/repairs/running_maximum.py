@@ -182,7 +182,7 @@ def _is_of_another(draft: Draft, path: str, node: ir.Attr, made: _Made) -> bool:
     is_self = isinstance(node.value, ir.Name) and node.value.id == "self"
     if here is None or own is None or not is_self:
         return False
-    mro = draft.graph.interpreter.mro
+    mro = draft.graph.classes.mro
     return own not in mro(here) and here not in mro(own)
 
 

@@ -107,13 +107,13 @@ def _of_class(graph: ReplayGraph, cls: ir.Class, name: str) -> Iterator[Given]:
     """What a field is given: in the body of the class, where objects are made of it, and wherever it is assigned."""
     for write in graph.symbols.writes_of.get(graph.symbols.field(cls, name).data, ()):
         yield Given(write.path, None if write.augmented else write.expression)
-    chain = graph.interpreter.mro(cls)
+    chain = graph.classes.mro(cls)
     for base in chain:
         for statement in base.body:
             if isinstance(statement, ir.Assign) and any(name_of(target) == name for target in statement.targets):
                 if statement.value is not None:
                     yield Given(graph.project.module_of[base].path, _plain(statement.value))
-                if graph.interpreter.find_method(cls, "__init__") is None and statement.annotation is not None:
+                if graph.classes.find_method(cls, "__init__") is None and statement.annotation is not None:
                     yield from _constructed(graph, cls, name)
                 return
 
@@ -122,7 +122,7 @@ def _constructed(graph: ReplayGraph, cls: ir.Class, name: str) -> Iterator[Given
     """What a field of a data class is given where objects are made."""
     fields = [
         name_of(node.targets[0])
-        for base in reversed(graph.interpreter.mro(cls))
+        for base in reversed(graph.classes.mro(cls))
         for node in base.body
         if isinstance(node, ir.Assign) and node.annotation is not None
     ]

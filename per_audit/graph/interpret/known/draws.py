@@ -162,10 +162,10 @@ class Draws:
         if positions:
             return index.with_tags(*population.tags)
         for atom in objects:
-            getter = self.interpreter.find_method(atom.node, "__getitem__")
+            getter = self.interpreter.classes.find_method(atom.node, "__getitem__")
             if getter is not None:
                 self.interpreter.calls.project_call(Func(getter, atom), [(None, "", index)], frame)
-            kind = self.interpreter.calls.container_base(self.interpreter.external_bases(atom.node))
+            kind = self.interpreter.calls.container_base(self.interpreter.classes.external_bases(atom.node))
             if kind is not None:
                 self.add_containers(draw, {Alloc(atom.node, kind)})
         drawn = Value(frozenset((Drawn(node),)), frozenset((("draw", node),)) | population.tags)

@@ -49,7 +49,7 @@ def batches(node: ir.Call, frame: Frame, interpreter: Interpreter) -> Value | No
 def _streamed(held: Value, frame: Frame, interpreter: Interpreter) -> Value | None:
     """What a data set gives that decides itself what comes next; None for one that is read at positions."""
     objects = [atom for atom in held.atoms if isinstance(atom, Instance)]
-    if not any(interpreter.external_bases(atom.node) & ext.STREAMS for atom in objects):
+    if not any(interpreter.classes.external_bases(atom.node) & ext.STREAMS for atom in objects):
         return None
     row = turns_of(interpreter, held, frame)
     parts = [row, *(part for atom in row.atoms if isinstance(atom, (TupleOf, Record)) for part in atom.items)]
@@ -61,10 +61,11 @@ def _rows(node: ir.Call, held: Value, drawn: frozenset[ir.Node], frame: Frame, i
     """The rows of a data set, or of a list of rows, at drawn positions."""
     found: list[Value] = []
     index = Value(tags=frozenset(("index", draw) for draw in drawn))
+    find = interpreter.classes.find_method
     for atom in interpreter.ordered(held.atoms):
         if isinstance(atom, Alloc):
             interpreter.parts.gather(atom, drawn, node, frame)
             found.append(interpreter.content_of(atom))
-        elif isinstance(atom, Instance) and (getter := interpreter.find_method(atom.node, "__getitem__")) is not None:
+        elif isinstance(atom, Instance) and (getter := find(atom.node, "__getitem__")) is not None:
             found.append(interpreter.calls.project_call(Func(getter, atom), [(None, "", index)], frame))
     return join_all(found)

@@ -73,7 +73,7 @@ class Lives:
         cls = class_of.get(function) if function is not None else None
         if cls is None or not self._parts:
             return None
-        related = {part for part in ir.walk(*self.graph.interpreter.mro(cls)) if isinstance(part, ir.Function)}
+        related = {part for part in ir.walk(*self.graph.classes.mro(cls)) if isinstance(part, ir.Function)}
         return cls if all(any(made.function in related for made in part) for part in self._parts) else None
 
     def _outwards(self, part: Iterable[Made]) -> list[Made]:

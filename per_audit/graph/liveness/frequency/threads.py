@@ -46,8 +46,8 @@ def _bodies(graph: ReplayGraph, site: ev.CallSite) -> Iterator[ir.Function]:
     if not isinstance(func, ir.Attr) or func.attr != "start" or site.node.args:
         return
     for atom in graph.events.value(func.value).atoms:
-        if isinstance(atom, Instance) and "threading.Thread" in graph.interpreter.external_bases(atom.node):
-            run = graph.interpreter.find_method(atom.node, "run")
+        if isinstance(atom, Instance) and "threading.Thread" in graph.classes.external_bases(atom.node):
+            run = graph.classes.find_method(atom.node, "run")
             if run is not None:
                 yield run
 

@@ -24,7 +24,7 @@ def is_exchanged(graph: ReplayGraph, site: ev.CallSite, cls: ir.Class) -> bool:
     holder = graph.project.class_of.get(site.function) if site.function is not None else None
     if holder is None or not isinstance(receiver, ir.Attr) or len(_classes(graph, receiver)) < 2:
         return False
-    family = {*graph.interpreter.mro(holder), *graph.interpreter.subclasses.get(holder, ())}
+    family = graph.classes.kin(holder)
     writes = [
         write
         for write in graph.events.writes.values()

@@ -30,7 +30,7 @@ def _is_too_late(graph: ReplayGraph, method: ev.Owner) -> bool:
     cls = graph.project.class_of.get(method) if method is not None else None
     if cls is None or not isinstance(method, ir.Function):
         return False
-    classes = {cls, *graph.interpreter.subclasses.get(cls, ())}
+    classes = {cls, *graph.classes.heirs(cls)}
     made = [
         site for site in graph.events.calls.values() if not (classes.isdisjoint(site.classes) or is_test(site.path))
     ]

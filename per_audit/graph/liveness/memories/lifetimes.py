@@ -99,7 +99,7 @@ def _is_repeated(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
 def is_unused(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether nothing in the project names the class of the buffer: no call, no heir, no text, only imports."""
     cls = buffer.owner
-    if cls is None or buffer.instances or graph.interpreter.subclasses.get(cls):
+    if cls is None or buffer.instances or graph.classes.heirs(cls):
         return False
     own = set(ir.walk(cls))
     name = re.compile(rf"\b{re.escape(cls.name)}\b")
@@ -195,7 +195,7 @@ def is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) -
     cls = graph.project.class_of.get(function) if function is not None else None
     if cls is None or not isinstance(function, ir.Function) or function.name.startswith("__"):
         return False
-    frameworks = [base for base in graph.interpreter.external_bases(cls) if not base.startswith(_PLAIN_BASES)]
+    frameworks = [base for base in graph.classes.external_bases(cls) if not base.startswith(_PLAIN_BASES)]
     if function.decorators or frameworks:
         return False  # a framework may call it
     made = [site for site in graph.events.calls.values() if cls in site.classes and not is_test(site.path)]
@@ -242,7 +242,7 @@ def is_replaced(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     kept = [site for site in buffer.instances if not _is_given_up(graph, site)]
     if buffer.owner is None or not kept or len(kept) == len(buffer.instances):
         return False
-    find = graph.interpreter.find_method
+    find = graph.classes.find_method
     return all(find(cls, name) is not buffer.function for site in kept for cls in site.classes)
 
 

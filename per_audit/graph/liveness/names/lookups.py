@@ -64,7 +64,7 @@ class Lookups:
     def is_lent(self, unit: _Unit) -> bool:
         """Whether a library has objects of the class of a method, or of its heirs."""
         cls = self._graph.project.class_of.get(unit) if isinstance(unit, ir.Function) else None
-        return cls is not None and not self._lent.isdisjoint({cls, *self._graph.interpreter.subclasses.get(cls, ())})
+        return cls is not None and not self._lent.isdisjoint({cls, *self._graph.classes.heirs(cls)})
 
     # ---------------------------------------------------------------- names of modules
 
@@ -80,7 +80,7 @@ class Lookups:
             return False
         atoms = self._graph.events.value(lookup.held).atoms
         known = {atom.node for atom in atoms if isinstance(atom, ClassRef)}
-        return len(known) < len(atoms) or not atoms or not known.isdisjoint(self._graph.interpreter.mro(unit))
+        return len(known) < len(atoms) or not atoms or not known.isdisjoint(self._graph.classes.mro(unit))
 
     @cached_property
     def _searched(self) -> set[str]:
@@ -168,7 +168,7 @@ class Lookups:
         if any(_is_of_file(name) or name.startswith(_OF_ARGUMENT) for site in self._sites for name in _called(site)):
             return True
         cls = self._graph.project.class_of.get(method) if isinstance(method, ir.Function) else None
-        kin = {cls, *self._graph.interpreter.subclasses.get(cls, ())} if cls is not None else set()
+        kin = {cls, *self._graph.classes.heirs(cls)} if cls is not None else set()
         for each in self._lookups:
             atoms = self._graph.events.value(each.held).atoms if each.held is not None else frozenset()
             own = {atom.node for atom in atoms if isinstance(atom, (Instance, ClassRef))}

@@ -49,7 +49,7 @@ def refusal(graph: ReplayGraph, path: str, node: ir.Node, unit: ir.Class | ir.Fu
     if isinstance(unit, ir.Function):
         return _unknown(unit.name, unit, given)
     called = _constructor(graph, unit)
-    return None if called is None else _of_class(unit.name, list(graph.interpreter.mro(unit)), given)
+    return None if called is None else _of_class(unit.name, list(graph.classes.mro(unit)), given)
 
 
 def never_made(graph: ReplayGraph, path: str, node: ir.Node) -> Refusal | None:
@@ -169,7 +169,6 @@ def _super_call(statement: ir.Stmt) -> ir.Call | None:
 
 
 def _constructor(graph: ReplayGraph, cls: ir.Class) -> ir.Function | None:
-    interpreter = graph.interpreter
-    if cls.keywords or interpreter.external_bases(cls) or interpreter.find_method(cls, "__new__") is not None:
+    if cls.keywords or graph.classes.external_bases(cls) or graph.classes.find_method(cls, "__new__") is not None:
         return None
-    return interpreter.find_method(cls, "__init__")
+    return graph.classes.find_method(cls, "__init__")

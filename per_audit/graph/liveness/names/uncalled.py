@@ -29,11 +29,11 @@ def is_left_uncalled(graph: ReplayGraph, method: ir.Function, naming: Iterable[t
     the object itself hands it on.
     """
     cls = graph.project.class_of.get(method)
-    if cls is None or graph.callers.get(method) or graph.interpreter.subclasses.get(cls):
+    if cls is None or graph.callers.get(method) or graph.classes.heirs(cls):
         return False
     sites = [site for site in graph.events.calls.values() if cls in site.classes]
     makers = {site.node.func for site in sites}
-    if not sites or len(graph.interpreter.mro(cls)) > 1 or any(node not in makers for _, node in naming):
+    if not sites or len(graph.classes.mro(cls)) > 1 or any(node not in makers for _, node in naming):
         return False
     return _keeps_to_itself(graph, cls, method.name) and all(_keeps_it(graph, site) for site in sites)
 

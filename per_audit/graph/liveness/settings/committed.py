@@ -60,7 +60,7 @@ def committed(graph: ReplayGraph, handed: Collection[str]) -> dict[str, set[obje
 
 def _is_filled_in(graph: ReplayGraph, cls: ir.Class, handed: Collection[str]) -> bool:
     """Whether the fields that a class declares are given when an object is made, other than by their names."""
-    bases = graph.interpreter.external_bases(cls)
+    bases = graph.classes.external_bases(cls)
     if not cls.decorators and not bases:
         return False
     if not bases <= {"typing.NamedTuple"} or cls.name in handed:

@@ -51,7 +51,7 @@ def declared(graph: ReplayGraph, handed: set[str]) -> dict[str, set[object]]:
 def _is_settings(graph: ReplayGraph, cls: ir.Class) -> bool:
     """Whether a class is a plain dataclass, whose fields only its constructor gives."""
     made = [ir.last_name(each.func if isinstance(each, ir.Call) else each) for each in cls.decorators]
-    return made == ["dataclass"] and not cls.bases and not graph.interpreter.subclasses.get(cls)
+    return made == ["dataclass"] and not cls.bases and not graph.classes.heirs(cls)
 
 
 def _is_lent(graph: ReplayGraph, cls: ir.Class) -> bool:

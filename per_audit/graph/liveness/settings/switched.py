@@ -166,7 +166,7 @@ class Switches:
 
     def _is_member(self, term: Term) -> bool:
         """Whether a field is a member of an enumeration: it equals itself alone, whatever it stands for."""
-        bases = self._graph.interpreter.external_bases(term.data[0])
+        bases = self._graph.classes.external_bases(term.data[0])
         return bases == {"enum.Enum"} and all(write is None for _, write, _ in self._graph.symbols.written(term))
 
     def _taken(self, term: Term, depth: int) -> Term:
@@ -252,7 +252,7 @@ class Switches:
         if not isinstance(function, ir.Function):
             return True
         cls = self._graph.project.class_of.get(function)
-        classes = [] if cls is None else [cls, *self._graph.interpreter.subclasses.get(cls, ())]
+        classes = [] if cls is None else [cls, *self._graph.classes.heirs(cls)]
         units: list[ir.Function | ir.Class] = [function, *classes]
         return any(_name_of(decorator) not in _PLAIN for unit in units for decorator in unit.decorators) or any(
             not is_another(self._graph, node, unit) and not is_only_made(self._graph, node, unit)
@@ -290,7 +290,7 @@ class Switches:
     def _is_declared(self, term: Term) -> bool:
         """Whether the constructor of the class takes the fields that its body names: a dataclass and its like."""
         return any(write is None for _, write, _ in self._graph.symbols.written(term)) and (
-            bool(term.data[0].decorators) or bool(self._graph.interpreter.external_bases(term.data[0]))
+            bool(term.data[0].decorators) or bool(self._graph.classes.external_bases(term.data[0]))
         )
 
     def _is_set_elsewhere(self, name: str) -> bool:

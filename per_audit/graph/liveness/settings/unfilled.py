@@ -87,7 +87,7 @@ class Lengths:
         made = graph.events.value(measured).atoms
         if not classes or not made or measured.attr not in self._only_measured:
             return False
-        if any(graph.interpreter.external_bases(cls) for cls in classes):
+        if any(graph.classes.external_bases(cls) for cls in classes):
             return False
         return all(isinstance(atom, Alloc) for atom in made)
 

@@ -118,14 +118,14 @@ class Beta:
         """Whether an assignment is made in one of several kinds of schedules that beta is not known to be."""
         interpreter, (base, name) = self.graph.interpreter, changed.field.data
         owner = changed.write.owner.node
-        if owner is base or len(interpreter.subclasses.get(base, ())) == 1:
+        if owner is base or len(interpreter.classes.heirs(base)) == 1:
             return False
         read = ((f.path, part) for f in self.anatomy.formulas for part in ir.walk(f.node))
         holders = [self.symbols.term(path, n.value) for path, n in read if isinstance(n, ir.Attr) and n.attr == name]
         if not holders:  # given as a number, such as an agent's own
             return False
         made = {term.data for holder in holders for term in self.passed(holder) if term.op == "object"}
-        return not any(owner in interpreter.mro(cls) for cls in made)
+        return not any(owner in interpreter.classes.mro(cls) for cls in made)
 
     def first_values(self, field: Term) -> list[tuple[Term, ir.Node | None, str]]:
         """What the attribute is built with: the term, the statement (None for the class body) and the file."""
@@ -256,7 +256,7 @@ def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Ow
     if graph.priorities(buffer).handed_to:
         if may_be_asked(graph, cls, function.name):
             return False
-    elif graph.interpreter.external_bases(cls) or not (buffer.instances and buffer.samples):
+    elif graph.classes.external_bases(cls) or not (buffer.instances and buffer.samples):
         return False
     modules = (module for module in graph.project.modules.values() if function.name.encode() in module.text)
     nodes = ((module.path, part) for module in modules for part in module.nodes_of(ir.Attr, ir.Const))
@@ -289,7 +289,7 @@ def _is_own_of_another(graph: ReplayGraph, path: str, node: ir.Node, cls: ir.Cla
     if not isinstance(held, ir.Name) or own is None or method is None or not method.parameters:
         return False
     interpreter = graph.interpreter
-    families = ({*interpreter.mro(each)} for each in (own, *interpreter.subclasses.get(own, ())))
+    families = ({*interpreter.classes.mro(each)} for each in (own, *interpreter.classes.heirs(own)))
     return held.id == method.parameters[0].name and not any(cls in family for family in families)
 
 

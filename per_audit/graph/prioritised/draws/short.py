@@ -26,7 +26,7 @@ def short_sums(graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree) -> Itera
 def _sums(graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree) -> Iterator[tuple[ir.Call, ir.Function, str]]:
     """The calls, in the function that draws, of a method of the tree whose end is a length less one."""
     masses = [graph.events.masses[source] for source in buffer.sources if source in graph.events.masses]
-    methods = {f for cls in graph.interpreter.mro(tree.cls) for f in cls.body if isinstance(f, ir.Function)}
+    methods = {f for cls in graph.classes.mro(tree.cls) for f in cls.body if isinstance(f, ir.Function)}
     for mass in masses:
         for site in graph.calls_of(mass.function, (mass.path,)):
             for function in {f.node for f in site.targets} & methods:

@@ -65,7 +65,7 @@ class SumTree:
     @cached_property
     def capacity(self) -> Capacity:
         """For how many priorities the project makes the tree, where the code says so in numbers."""
-        function = self.graph.interpreter.find_method(self.cls, "__init__")
+        function = self.graph.classes.find_method(self.cls, "__init__")
         sizes = [Term("param", (), (function, p.name), p, self.path) for p in _required(function)]
         return read(self.graph, sizes)
 
@@ -73,7 +73,7 @@ class SumTree:
 
     def build(self, size: int) -> Thing | None:
         """An empty tree for so many priorities; None where none can be made."""
-        function = self.graph.interpreter.find_method(self.cls, "__init__")
+        function = self.graph.classes.find_method(self.cls, "__init__")
         required = _required(function)
         for place in range(len(required) if len(required) <= _MOST_GIVEN else 0):
             given = [size if at == place else 0.5 for at in range(len(required))]
@@ -189,7 +189,7 @@ class SumTree:
     def totals(self, thing: Thing) -> set[float]:
         """What the methods without arguments answer with."""
         found: set[float] = set()
-        for cls in self.graph.interpreter.mro(self.cls):
+        for cls in self.graph.classes.mro(self.cls):
             for function in cls.body:
                 if isinstance(function, ir.Function) and not function.name.startswith("__") and not _required(function):
                     answer = self.ask(thing, function)
@@ -210,9 +210,9 @@ def trees_of(graph: ReplayGraph, buffer: ReplayBuffer) -> list[SumTree]:
             cls = graph.project.class_of.get(_method_around(graph, descent))
             if cls is None and _is_asked_of(graph, root, descent):
                 cls = root
-            if cls is None or root not in graph.interpreter.mro(cls) or (cls, name) in found:
+            if cls is None or root not in graph.classes.mro(cls) or (cls, name) in found:
                 continue
-            methods = [f for c in graph.interpreter.mro(cls) for f in c.body if isinstance(f, ir.Function)]
+            methods = [f for c in graph.classes.mro(cls) for f in c.body if isinstance(f, ir.Function)]
             methods = [f for f in methods if f.name not in _BUILDERS]
             stores = {store.function for store in anatomy.stores}
             writers = [f for f in methods if graph.reachable(f, 3) & stores]

@@ -82,7 +82,7 @@ def allocs_of(graph: ReplayGraph, term: Term) -> set[Alloc]:
     values = [_value(graph, term)]
     if term.op == "field":
         cls, name = term.data
-        values += [interpreter.attributes.get((heir, name), UNKNOWN) for heir in interpreter.subclasses.get(cls, ())]
+        values += [interpreter.attributes.get((heir, name), UNKNOWN) for heir in interpreter.classes.heirs(cls)]
     for value in values:
         found |= {alloc for atom in value.atoms if (alloc := _as_alloc(atom)) is not None}
         for atom in value.atoms:

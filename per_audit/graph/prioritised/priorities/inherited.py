@@ -43,16 +43,16 @@ class Inherited:
         if cls is None or not isinstance(method, ir.Function) or method.name.startswith("__"):
             return False
         interpreter = self._graph.interpreter
-        heirs = interpreter.subclasses.get(cls, ())
-        if method.decorators or self._are_looked_up or not (heirs or interpreter.mro(cls)[1:]):
+        heirs = interpreter.classes.heirs(cls)
+        if method.decorators or self._are_looked_up or not (heirs or interpreter.classes.mro(cls)[1:]):
             return False
         made = [each for each in (cls, *heirs) if self._may_be_made(each)]
         if not made:
-            return any(base in self._made for base in interpreter.mro(cls)[1:])
-        lines = {each for heir in made for each in interpreter.mro(heir)}
+            return any(base in self._made for base in interpreter.classes.mro(cls)[1:])
+        lines = {each for heir in made for each in interpreter.classes.mro(heir)}
         if any(_asks_base(each, method.name) for each in lines):
             return False
-        return all(interpreter.find_method(each, method.name) is not method for each in made)
+        return all(interpreter.classes.find_method(each, method.name) is not method for each in made)
 
     @cached_property
     def _made(self) -> set[ir.Class]:

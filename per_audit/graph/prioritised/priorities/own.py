@@ -55,7 +55,7 @@ class Own:
     def is_kin(self, one: Maker, other: Maker) -> bool:
         """Whether two may make one object: the same, or a class and what it inherits from."""
         if isinstance(one, ir.Class) and isinstance(other, ir.Class):
-            mro = self._graph.interpreter.mro
+            mro = self._graph.classes.mro
             return one in mro(other) or other in mro(one)
         return one == other
 
@@ -103,7 +103,7 @@ class Own:
     def _keeps(self, cls: ir.Class, attribute: str) -> bool:
         """Whether objects of a class are given an attribute by their own methods alone, which make it of the family."""
         if (cls, attribute) not in self._known:
-            lines = {*self._graph.interpreter.mro(cls), *self._graph.interpreter.subclasses.get(cls, ())}
+            lines = self._graph.classes.kin(cls)
             given = [value for each in lines for value in self._given(each).get(attribute, ())]
             self._known[cls, attribute] = attribute not in self._set_from_outside and self._are_made(given)
         return self._known[cls, attribute]

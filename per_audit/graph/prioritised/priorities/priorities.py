@@ -82,7 +82,7 @@ class Priorities:
     @cached_property
     def _held(self) -> set[Alloc]:
         """The containers that the class of the buffer holds."""
-        classes = set(self.graph.interpreter.mro(self.buffer.owner)) if self.buffer.owner is not None else set()
+        classes = set(self.graph.classes.mro(self.buffer.owner)) if self.buffer.owner is not None else set()
         attributes = self.graph.interpreter.attributes.items()
         held = (value.atoms for (cls, _), value in attributes if cls in classes)
         return {atom for atoms in held for atom in atoms if isinstance(atom, Alloc)}
@@ -93,7 +93,7 @@ class Priorities:
         owner = self.buffer.owner
         found: set[ir.Class] = set()
         if owner is not None:
-            found |= {*self.graph.interpreter.mro(owner), *self.graph.interpreter.subclasses.get(owner, ())}
+            found |= self.graph.classes.kin(owner)
         for function in (self.buffer.function, *self.adding):
             if function is not None and (cls := self.graph.project.class_of.get(function)) is not None:
                 found.add(cls)
@@ -226,7 +226,7 @@ class Priorities:
         return any(
             not base.startswith((*_NUMERIC, "abc.", "typing.", "object"))
             for cls in self.family
-            for base in self.graph.interpreter.external_bases(cls)
+            for base in self.graph.classes.external_bases(cls)
             if not (self.handed_to and base_of(self.graph, cls))
         )
 
@@ -342,11 +342,11 @@ class Priorities:
         """Whether a call that draws is one of this buffer: whichever way the program takes, or as its class made it."""
         held = {atom.node for atom in site.receiver.atoms if isinstance(atom, Instance)}
         owner = self.buffer.owner
-        if owner is None or (held and held <= {owner, *self.graph.interpreter.subclasses.get(owner, ())}):
+        if owner is None or (held and held <= {owner, *self.graph.classes.heirs(owner)}):
             return True
         drawing = self.graph.project.class_of.get(site.function) if site.function is not None else None
         made_in = {self.graph.project.class_of.get(made.function) for made in self.buffer.instances if made.function}
-        return drawing is not None and not made_in.isdisjoint(self.graph.interpreter.mro(drawing))
+        return drawing is not None and not made_in.isdisjoint(self.graph.classes.mro(drawing))
 
     def is_weight(self, node: ir.Node | None) -> bool:
         """Whether an expression may be weights of the buffer, in another form or as a part of something."""

@@ -400,8 +400,7 @@ class Updates:
 
     @cached_property
     def _relatives(self) -> set[ir.Class]:
-        heirs = self.graph.interpreter.subclasses
-        return self.about.family | {heir for cls in self.about.family for heir in heirs.get(cls, ())}
+        return self.about.family | {heir for cls in self.about.family for heir in self.graph.classes.heirs(cls)}
 
     def _may_stand_for_family(self, atom: Result) -> bool:
         """Whether what a library returned may be the buffer: another process's, or wrapped by the call."""

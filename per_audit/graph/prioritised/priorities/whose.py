@@ -21,9 +21,9 @@ def holder(graph: ReplayGraph, path: str, node: ir.Node, buffer: ReplayBuffer) -
     """
     function = graph.symbols.function_of(path, node)
     cls = graph.project.class_of.get(function) if function is not None else None
-    if cls is None or (buffer.owner is not None and cls in graph.interpreter.mro(buffer.owner)):
+    if cls is None or (buffer.owner is not None and cls in graph.classes.mro(buffer.owner)):
         return buffer
-    mro = graph.interpreter.mro
+    mro = graph.classes.mro
     known = (*graph.buffers, *graph.twins)
     return next((other for other in known if other.owner is not None and cls in mro(other.owner)), buffer)
 
@@ -32,7 +32,7 @@ def name_of_filled(graph: ReplayGraph, buffer: ReplayBuffer) -> str:
     """The name for people of what holds a buffer's transitions: the heir of its class that alone fills it, if so."""
     filling = {graph.project.class_of.get(store.function) for store in buffer.stores if store.function is not None}
     heir = filling.pop() if len(filling) == 1 else None
-    if heir is None or buffer.owner is None or buffer.owner not in graph.interpreter.mro(heir)[1:]:
+    if heir is None or buffer.owner is None or buffer.owner not in graph.classes.mro(heir)[1:]:
         return graph.name_of(buffer)
     return graph.project.qualified(heir)
 
@@ -40,7 +40,7 @@ def name_of_filled(graph: ReplayGraph, buffer: ReplayBuffer) -> str:
 def name_of_made(graph: ReplayGraph, buffer: ReplayBuffer, store: ev.Store) -> str:
     """The name for people of what a store fills: where nothing makes the buffer, the base of it that is made."""
     filling = graph.project.class_of.get(store.function) if store.function is not None else None
-    mro = graph.interpreter.mro
+    mro = graph.classes.mro
     if buffer.owner is not None and buffer.owner not in graph.made and filling is not None:
         for base in mro(buffer.owner):
             if base in graph.made and filling in mro(base):
@@ -52,7 +52,7 @@ def name_around(graph: ReplayGraph, path: str, node: ir.Node, buffer: ReplayBuff
     """The name for people of what a line of code belongs to: a memory of its own that the buffer wraps, if so."""
     function = graph.symbols.function_of(path, node)
     cls = graph.project.class_of.get(function) if function is not None else None
-    mro = graph.interpreter.mro
+    mro = graph.classes.mro
     filling = {graph.project.class_of.get(store.function) for store in buffer.stores if store.function is not None}
     is_memory = cls is not None and not filling.isdisjoint(mro(cls))
     if cls is None or not is_memory or buffer.owner is None or cls in mro(buffer.owner):
@@ -65,7 +65,7 @@ def called(graph: ReplayGraph, calls: Iterable[ir.Node], buffer: ReplayBuffer) -
     classes = _called_on(graph, calls)
     if buffer.owner is None or buffer.owner in classes:
         return buffer
-    mro = graph.interpreter.mro
+    mro = graph.classes.mro
     kin = set(mro(buffer.owner))
     known = (other for other in (*graph.buffers, *graph.twins) if other.owner in classes)
     return next((other for other in known if other.owner is not None and kin.intersection(mro(other.owner))), buffer)
@@ -78,7 +78,7 @@ def name_of_called(graph: ReplayGraph, calls: Iterable[ir.Node], buffer: ReplayB
     classes = _called_on(graph, calls)
     if found is not buffer or buffer.owner is None or buffer.owner in classes:
         return graph.name_of(found)
-    mro = graph.interpreter.mro
+    mro = graph.classes.mro
     kin = set(mro(buffer.owner))
     beside = [cls for cls in classes if cls not in kin and kin.intersection(mro(cls)) and buffer.owner not in mro(cls)]
     return graph.project.qualified(beside[0]) if len(beside) == 1 else graph.name_of(buffer)

@@ -207,8 +207,8 @@ class Writes:
         }
         trees = {tree for maker, tree in made if maker in self.anatomy.family}
         related = set().union(
-            *map(self.graph.interpreter.mro, self.anatomy.parts),
-            *(self.graph.interpreter.subclasses.get(cls, ()) for cls in self.anatomy.family),
+            *map(self.graph.classes.mro, self.anatomy.parts),
+            *(self.graph.classes.heirs(cls) for cls in self.anatomy.family),
         )
         return {maker for maker, tree in made if tree in trees} - related
 
@@ -217,11 +217,11 @@ class Writes:
         site = self.events.calls.get(call) if isinstance(call, ir.Call) else None
         cls, owner = self.anatomy.class_of(method), self.anatomy.buffer.owner
         interpreter = self.graph.interpreter
-        if site is None or cls is None or owner is None or cls in interpreter.mro(owner):
+        if site is None or cls is None or owner is None or cls in interpreter.classes.mro(owner):
             return False
         objects = [atom.node for atom in site.receiver.atoms if isinstance(atom, Instance)]
         if self.anatomy.class_of(caller) in self.anatomy.parts or objects:
-            return bool(objects) and all(cls not in interpreter.mro(made) for made in objects)
+            return bool(objects) and all(cls not in interpreter.classes.mro(made) for made in objects)
         return True
 
     def _inserts(self, functions: tuple[ev.Owner, ...]) -> bool:

@@ -85,8 +85,8 @@ def _are_several(weights: Weights) -> bool:
     """Whether there may be several trees of a memory, which no term tells apart: of priorities and of their powers."""
     anatomy, interpreter = weights.anatomy, weights.graph.interpreter
     owner = anatomy.buffer.owner
-    trees = anatomy.holders.difference(interpreter.mro(owner) if owner is not None else ())
-    trees |= {heir for cls in trees for heir in interpreter.subclasses.get(cls, ())}
+    trees = anatomy.holders.difference(interpreter.classes.mro(owner) if owner is not None else ())
+    trees |= {heir for cls in trees for heir in interpreter.classes.heirs(cls)}
     made = (site for site in weights.graph.events.calls.values() if not site.classes.isdisjoint(trees))
     return sum(anatomy.class_of(site.function) in anatomy.family for site in made) > 1
 

@@ -137,7 +137,7 @@ def _falling(anatomy: Anatomy) -> PriorityWrite | None:
 def _stays(anatomy: Anatomy, moves: list[tuple[Term, ev.AttributeWrite]]) -> bool:
     """Whether an attribute is lowered where transitions are stored alone, with numbers that errors fall below."""
     owner = anatomy.buffer.owner
-    own = set(anatomy.graph.interpreter.mro(owner)) if owner is not None else None
+    own = set(anatomy.graph.classes.mro(owner)) if owner is not None else None
     inserting = [
         write
         for write in anatomy.writes

@@ -115,7 +115,7 @@ class Uses:
         """Whether the weights go into an object that the call makes, and are read from it or cannot be found in it."""
         site = self.events.calls.get(made)
         owner, interpreter = self.about.buffer.owner, self.graph.interpreter
-        own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())} if owner is not None else set()
+        own = interpreter.classes.kin(owner) if owner is not None else set()
         if site is None or not site.classes or not site.classes.isdisjoint(own):
             return False
         if not any(self.about.is_weight(argument.value) for argument in made.args):

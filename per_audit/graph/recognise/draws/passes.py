@@ -131,7 +131,7 @@ def _tells_all(graph: ReplayGraph, site: ev.CallSite, function: ir.Function, nam
 def _is_as_long(graph: ReplayGraph, function: ir.Function, everything: str) -> bool:
     """Whether the length of an object is that of what a method of it draws from."""
     owner = graph.project.class_of.get(function)
-    method = graph.interpreter.find_method(owner, "__len__") if owner is not None else None
+    method = graph.classes.find_method(owner, "__len__") if owner is not None else None
     body = method.body if isinstance(method, ir.Function) else []
     path = graph.project.module_of[method].path if isinstance(method, ir.Function) else ""
     last = body[-1] if body else None

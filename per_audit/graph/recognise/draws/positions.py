@@ -28,7 +28,7 @@ class Positions:
         one number that was drawn where nothing leads to the reading, such as that action.
         """
         reader = self._graph.project.class_of.get(gather.function) if gather.function is not None else None
-        family = set(self._graph.interpreter.mro(reader)) if reader is not None else set()
+        family = set(self._graph.classes.mro(reader)) if reader is not None else set()
         makers = {
             node: self._graph.events.draws.get(node) or self._graph.events.masses.get(node) for node in gather.draws
         }

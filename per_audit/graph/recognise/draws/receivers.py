@@ -87,7 +87,7 @@ def _makers(graph: ReplayGraph, write: ev.AttributeWrite, cls: ir.Class) -> list
             left += [expr.body, expr.orelse]
         elif not (isinstance(expr, ir.Const) and expr.value is None):
             made = [atom.node for atom in graph.events.value(expr).atoms if isinstance(atom, Instance)]
-            if not made or any(cls in graph.interpreter.mro(each) for each in made):
+            if not made or any(cls in graph.classes.mro(each) for each in made):
                 found.append(expr)
     return found
 

@@ -77,7 +77,7 @@ def _of_ranks(graph: ReplayGraph, nodes: set[ir.Node]) -> set[ir.Node]:
     for node in nodes:
         function = graph.events.draws[node].function
         owner = graph.project.class_of.get(function) if function is not None else None
-        kin = graph.interpreter.mro(owner) if owner is not None else ()
+        kin = graph.classes.mro(owner) if owner is not None else ()
         if any(_is_law_of_ranks(part) for cls in kin for part in ir.walk(cls)):
             found.add(node)
     return found

@@ -44,7 +44,7 @@ class Together:
     def _keys(self, container: Alloc) -> Iterator[Hashable]:
         yield container.node
         for cls in self.holders.get(container, ()):
-            yield from self.graph.interpreter.mro(cls)
+            yield from self.graph.classes.mro(cls)
         yield from self._places.get(container, ())
 
     @cached_property

@@ -169,8 +169,8 @@ class Alternatives:
         cls = self.graph.project.class_of.get(function)
         if cls is None or function.name == "__init__":
             return []
-        heirs = self.graph.interpreter.subclasses.get(cls, ())
-        methods = (self.graph.interpreter.find_method(heir, function.name) for heir in heirs)
+        heirs = self.graph.classes.heirs(cls)
+        methods = (self.graph.classes.find_method(heir, function.name) for heir in heirs)
         return [method for method in methods if method is not None and method is not function]
 
     def _is_one_of_all(self, site: ev.CallSite) -> bool:
@@ -196,7 +196,7 @@ class Alternatives:
         return any(
             method in self.weighted
             for made in site.classes
-            for cls in self.graph.interpreter.mro(made)
+            for cls in self.graph.classes.mro(made)
             for method in cls.body
             if isinstance(method, ir.Function)
         )

@@ -41,7 +41,7 @@ def _is_of_given(graph: ReplayGraph, buffer: ReplayBuffer, draw: ir.Node) -> boo
         return False
     if any(atom in buffer.containers for each in read for atom in value(each).atoms):
         return False
-    kin = set(graph.interpreter.mro(buffer.owner)) if buffer.owner is not None else set()
+    kin = set(graph.classes.mro(buffer.owner)) if buffer.owner is not None else set()
     writes = [w for w in graph.events.writes.values() if w.attribute in names and w.owner.node in kin]
     if {write.attribute for write in writes} != names:
         return False

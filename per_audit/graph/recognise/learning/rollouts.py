@@ -86,10 +86,7 @@ class _Rollout:
         self.holders = self._holders(holders)
         interpreter = graph.interpreter
         self.family = {
-            part
-            for classes in self.holders.values()
-            for cls in classes
-            for part in (*interpreter.mro(cls), *interpreter.subclasses.get(cls, ()))
+            part for classes in self.holders.values() for cls in classes for part in interpreter.classes.kin(cls)
         }
         sites = (site for site in graph.events.calls.values() if not site.classes.isdisjoint(self.family))
         self.is_one = sum(not is_test(site.path) for site in sites) < 2

@@ -27,8 +27,8 @@ class Environments:
 
     def is_called(self, cls: ir.Class) -> bool:
         """Whether the class, or one that it is built upon, is named an environment: agents have such methods, too."""
-        names = [c.name for c in self._graph.interpreter.mro(cls)]
-        names += map(ext.last, self._graph.interpreter.external_bases(cls))
+        names = [c.name for c in self._graph.classes.mro(cls)]
+        names += map(ext.last, self._graph.classes.external_bases(cls))
         return self.is_environment(cls) and any(not _NAMED.isdisjoint(words(name)) for name in names)
 
     def is_environment(self, cls: ir.Class) -> bool:
@@ -36,17 +36,17 @@ class Environments:
 
         What a loop does with others says so as well.
         """
-        if any(words(ext.last(base))[-1:] == ("env",) for base in self._graph.interpreter.external_bases(cls)):
+        if any(words(ext.last(base))[-1:] == ("env",) for base in self._graph.classes.external_bases(cls)):
             return True
-        if not self._acted_in.isdisjoint(self._graph.interpreter.mro(cls)):
+        if not self._acted_in.isdisjoint(self._graph.classes.mro(cls)):
             return True
-        step = self._graph.interpreter.find_method(cls, "step")
-        if step is None or self._graph.interpreter.find_method(cls, "reset") is None:
+        step = self._graph.classes.find_method(cls, "step")
+        if step is None or self._graph.classes.find_method(cls, "reset") is None:
             return False
         taken = [p for p in step.parameters[1:] if not p.kind]
         needed = [p for p in taken if p.default is None] or taken[:1]  # the action may be left out
         returned = [node.value for node in ir.walk(step) if isinstance(node, ir.Return)]
-        if any(not _NAMED.isdisjoint(words(c.name)) for c in self._graph.interpreter.mro(cls)):
+        if any(not _NAMED.isdisjoint(words(c.name)) for c in self._graph.classes.mro(cls)):
             return len(needed) == 1 and bool(returned)  # what it returns may be an object of its own
         return len(needed) == 1 and any(isinstance(value, ir.Seq) and len(value.items) >= 3 for value in returned)
 

@@ -54,7 +54,7 @@ def _is_given(graph: ReplayGraph, buffer: ReplayBuffer, files: _Files) -> bool:
 
     What an agent lived through goes through files as well, where workers of a loader draw from it.
     """
-    if buffer.owner is None or not graph.interpreter.external_bases(buffer.owner) & STREAMS:
+    if buffer.owner is None or not graph.classes.external_bases(buffer.owner) & STREAMS:
         return False
     read = (
         store.expression is not None and files.reads(store.expression, store.path, store.function)
@@ -78,7 +78,7 @@ def _is_replaced(graph: ReplayGraph, buffer: ReplayBuffer, files: _Files) -> boo
         return False
     attributes = graph.interpreter.attributes.items()
     columns = {name for (_, name), value in attributes if not buffer.containers.isdisjoint(value.atoms)}
-    owners = {cls for site in sites for made in site.classes for cls in graph.interpreter.mro(made)}
+    owners = {cls for site in sites for made in site.classes for cls in graph.classes.mro(made)}
     own = {function for function, cls in graph.project.class_of.items() if cls in owners}
     outside = [
         write

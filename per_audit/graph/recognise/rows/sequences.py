@@ -68,7 +68,7 @@ def _holds_columns(graph: ReplayGraph, atom: Atom) -> bool:
 
 
 def _attributes(graph: ReplayGraph, atom: Instance) -> list[tuple[str, Value]]:
-    own = set(graph.interpreter.mro(atom.node))
+    own = set(graph.classes.mro(atom.node))
     return [(name, value) for (cls, name), value in graph.interpreter.attributes.items() if cls in own]
 
 

@@ -27,5 +27,5 @@ def holds_trained(graph: ReplayGraph, stores: Sequence[ev.Store]) -> bool:
 
 def _is_trained(graph: ReplayGraph, atom: Atom) -> bool:
     if isinstance(atom, Instance):
-        return any(base.endswith(_NETWORKS) for base in graph.interpreter.external_bases(atom.node))
+        return any(base.endswith(_NETWORKS) for base in graph.classes.external_bases(atom.node))
     return isinstance(atom, Result) and atom.name.startswith(_MADE)

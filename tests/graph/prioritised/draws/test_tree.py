@@ -74,7 +74,7 @@ def tree(project):
 
 
 def method(tree, name):
-    return tree.graph.interpreter.find_method(tree.cls, name)
+    return tree.graph.classes.find_method(tree.cls, name)
 
 
 def test_what_fills_and_what_finds_is_told_by_what_it_does(tree):

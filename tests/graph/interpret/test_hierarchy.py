@@ -1,0 +1,54 @@
+"""Bases and heirs of the classes of a project, and the methods of their objects."""
+
+import pytest
+
+PROGRAM = """
+    import abc
+
+    import gymnasium
+
+    class Memory(abc.ABC):
+        def add(self, row): ...
+
+        @property
+        def size(self): ...
+
+    class Ring(Memory):
+        def add(self, row): ...
+
+    class Ranked(Ring):
+        def sample(self, n): ...
+
+    class Env(gymnasium.Env):
+        def step(self, action): ...
+"""
+
+
+@pytest.fixture
+def classes(project):
+    graph = project(PROGRAM)
+    return graph.classes, {cls.name: cls for cls in graph.project.classes}
+
+
+def names(found):
+    return [cls.name for cls in found]
+
+
+def test_bases_come_nearest_first_and_heirs_near_and_far(classes):
+    hierarchy, known = classes
+    assert names(hierarchy.mro(known["Ranked"])) == ["Ranked", "Ring", "Memory"]
+    assert names(hierarchy.heirs(known["Memory"])) == ["Ring", "Ranked"]
+    assert hierarchy.heirs(known["Ranked"]) == ()
+    assert sorted(names(hierarchy.kin(known["Ring"]))) == ["Memory", "Ranked", "Ring"]
+
+
+def test_bases_of_libraries_count_where_they_do_something(classes):
+    hierarchy, known = classes
+    assert hierarchy.external_bases(known["Ranked"]) == set()
+    assert hierarchy.external_bases(known["Env"]) == {"gymnasium.Env"}
+
+
+def test_an_object_answers_with_the_nearest_method(classes):
+    hierarchy, known = classes
+    assert hierarchy.find_method(known["Ranked"], "add") is known["Ring"].body[0]
+    assert hierarchy.find_method(known["Ring"], "sample") is None
