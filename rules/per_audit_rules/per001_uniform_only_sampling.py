@@ -917,7 +917,7 @@ def train(env, net, optimizer):
             },
         ),
         Example(
-            "a window that begins at a drawn place",
+            "windows that begin at drawn places",
             {
                 "past.py": """import random
 
@@ -932,8 +932,8 @@ class Past:
         self.rows.append((state, action, reward, next_state, done))
 
     def some(self, n):
-        start = random.randrange(len(self.rows) - n)  # <- PER001
-        return zip(*self.rows[start : start + n])
+        starts = random.sample(range(len(self.rows) - 4), n)  # <- PER001
+        return zip(*[row for start in starts for row in self.rows[start : start + 4]])
 
 
 def train(env, net, optimizer):

@@ -53,7 +53,7 @@ class Parts:
         found: list[Value] = []
         is_slice = isinstance(node.index, ir.Slice)
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
-        is_window = isinstance(node.index, ir.Slice) and self._is_window(node.index) and not value.tagged("draw")
+        is_window = isinstance(node.index, ir.Slice) and not value.tagged("draw") and self._is_window(node, frame)
         reads_items = False
         copied = self.copied(node.value) if drawn else frozenset()
         value = logarithms.read(value, node) if drawn else value
@@ -102,13 +102,15 @@ class Parts:
         found = [self._rows(atom, draws, node, frame) for atom in held.atoms if isinstance(atom, Alloc)]
         return join_all(found).with_tags(*(("draw", draw) for draw in draws)) if found else None
 
-    def _is_window(self, part: ir.Slice) -> bool:
-        """Whether a slice begins at a drawn place and ends so far from it, or goes on from there in steps.
+    def _is_window(self, node: ir.Sub, frame: Frame) -> bool:
+        """Whether a slice begins at a drawn place, one of several, and ends so far from it, or goes on in steps.
 
-        All that comes before or after a drawn place is no batch.
+        All that comes before or after a drawn place is no batch, and a single run of steps no sample of all.
         """
-        starts, *others = (self.interpreter.events.value(each).tagged("index") for each in (part.lower, part.upper))
-        return bool(starts) and (part.step is not None or any(starts & ends for ends in others))
+        part = node.index
+        assert isinstance(part, ir.Slice)
+        starts, ends = (self.interpreter.events.value(each).tagged("index") for each in (part.lower, part.upper))
+        return bool(starts) and (part.step is not None or (bool(starts & ends) and is_repeated(node, frame)))
 
     def _rows(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value:
         """The rows of a list at drawn positions, all at once."""
@@ -305,3 +307,10 @@ def is_display(value: Value) -> bool:
     """Whether all that the value may be is a tuple or record whose parts are known one by one."""
     displays = sum(isinstance(atom, (TupleOf, Record)) for atom in value.atoms)
     return displays > 0 and all(isinstance(atom, (TupleOf, Record, Item)) for atom in value.atoms)
+
+
+def is_repeated(node: ir.Node, frame: Frame) -> bool:
+    """Whether a loop or comprehension of the function that is run goes over a node again and again."""
+    body = frame.module.body if frame.function is None else [frame.function]
+    around = (each for each in ir.walk(*body) if isinstance(each, (ir.For, ir.While, ir.Comp)))
+    return any(part is node for each in around for part in ir.walk(each))

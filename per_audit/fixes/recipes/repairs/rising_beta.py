@@ -22,6 +22,8 @@ def repair(draft: Draft, defect: Defect) -> None:
     graph, path = draft.graph, defect.path
     if "its schedule" in defect.finding.message:
         raise Refused(f"there is a schedule of beta: what it is asked for at {defect.where} has to be counted")
+    if "it is computed of" in defect.finding.message:
+        raise Refused(f"beta is computed: what it is made of at {defect.where} has to rise with the training")
     made = next((node for node in defect.nodes if isinstance(node, ir.Assign)), None)
     target = _target(defect, made)
     function = graph.symbols.function_of(path, made) if made is not None else None

@@ -361,7 +361,7 @@ def _positions(name: str, node: ir.Call, values: list[Value]) -> Value | None:
     """All positions that there are, those where something holds, or some in a row: from where is as drawn as they."""
     if name in _POSITIONS:
         is_begun = len([each for each in node.args if each.keyword is None]) > 1
-        return of(Ints()).with_tags(*(("index", draw) for draw in values[0].tagged("index") if is_begun))
+        return of(Ints()).with_tags(*(("index", draw) for draw in taint(*values[:1]).tagged("index") if is_begun))
     if name in _ORDERED:
         return Value(frozenset((Ints(),)), taint(*values).tags)
     return Value(frozenset((Ints(),)), taint(*values).tags) if name in _WHERE and len(values) == 1 else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.parts import is_repeated
 from per_audit.graph.interpret.values import Alloc, Value, of, taint
 
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ class Views:
         return of(Alloc(node, "list")).with_all(taint(*inner).tags)
 
     def _window(self, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
-        """`islice(rows, start, start + n)` from a place that was drawn; None for what is no such window."""
+        """`islice(rows, start, start + n)` from each of some drawn places, or in steps; None for what is no window."""
         starts = values[1].tagged("index")
-        if not starts & values[2].tagged("index") and len(values) < 4:
+        if len(values) < 4 and not (starts & values[2].tagged("index") and is_repeated(node, frame)):
             return None
         return self._interpreter.parts.rows_at(values[0], starts, node, frame) if starts else None
 

@@ -84,7 +84,11 @@ def test_a_beta_that_several_methods_read_is_left():
 
 
 @pytest.mark.parametrize(
-    "title", ["a schedule that goes by a count which nothing raises", "a schedule that is asked for its beginning"]
+    ("title", "reason"),
+    [
+        ("a schedule that goes by a count which nothing raises", "there is a schedule of beta"),
+        ("a schedule that is asked for its beginning", "beta is computed"),
+    ],
 )
-def test_a_schedule_that_is_there_is_left(title):
-    check_left(CODE, example(CODE, title), "there is a schedule of beta")
+def test_a_schedule_that_is_there_is_left(title, reason):
+    check_left(CODE, example(CODE, title), reason)

@@ -78,9 +78,8 @@ def test_draws_from_all_episodes_laid_end_to_end(found, drawn):
 
 
 WINDOWS = [
-    "at = random.randrange(len(self.rows) - n); batch = list(itertools.islice(self.rows, at, at + n))",
-    "at = random.randrange(len(self.rows) - n); batch = list(self.rows)[at : at + n]",
-    "at = random.randrange(len(self.rows) - n); end = at + n; batch = list(self.rows)[at:end]",
+    "batch = [r for at in random.sample(range(len(self.rows)), n) for r in itertools.islice(self.rows, at, at + 8)]",
+    "batch = [r for at in random.sample(range(len(self.rows) - 8), n) for r in list(self.rows)[at : at + 8]]",
     "by = len(self.rows) // n; at = random.randrange(by); batch = list(self.rows)[at::by]",
 ]
 
@@ -96,6 +95,8 @@ def test_rows_in_a_row_from_a_drawn_place_are_drawn(found, drawn):
     [
         "at = random.randrange(len(self.rows)); batch = list(self.rows)[:at]",  # all that came before
         "at = len(self.rows) - n; batch = list(self.rows)[at : at + n]",
+        "at = random.randrange(len(self.rows) - n); batch = list(self.rows)[at : at + n]",  # a single run of steps
+        "at = random.randrange(len(self.rows) - n); batch = list(itertools.islice(self.rows, at, at + n))",
         "batch = list(itertools.islice(self.rows, 0, n))",
     ],
 )
