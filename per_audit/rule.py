@@ -63,6 +63,11 @@ class Example:
         """The files without the marks."""
         return {path: _MARK.sub("", text) for path, text in self.files.items()}
 
+    @property
+    def mended(self) -> Example:
+        """The same without marks: a good example that was made of a bad one."""
+        return Example(self.title, self.plain)
+
     def expected(self, code: str) -> set[tuple[str, int]]:
         """The (path, line) pairs at which `code` must be reported."""
         return {(path, line) for marked, path, line in self.marks if marked == code}

@@ -910,7 +910,7 @@ def train(env, critic, optimizer, steps):
         Example(
             "a list of weights that becomes a column",
             {"learner.py": _LISTED.replace("torch.tensor(weights)", "torch.tensor(weights).unsqueeze(1)")},
-        ),
+        ).mended,
         Example(
             "one loss of two, made a column where it is a row",
             {
@@ -919,7 +919,7 @@ def train(env, critic, optimizer, steps):
                     "        if each.ndim == 1:\n            each = each.unsqueeze(1)\n        loss = (each",
                 )
             },
-        ),
+        ).mended,
         Example(
             "one loss of two, and weights in the form of either",
             {
@@ -929,7 +929,7 @@ def train(env, critic, optimizer, steps):
                     "        each = self.losses(at)\n",
                 )
             },
-        ),
+        ).mended,
         Example(
             "both are columns",
             {"learn.py": bad[0].plain["learn.py"].replace("(weights * (q", "(weights[:, None] * (q")},
@@ -1029,15 +1029,15 @@ def learn(net, optimizer, rows, targets, priorities, beta):
         Example(
             "a column of actions picks the distributions of every row for each row",
             {"categorical.py": _CATEGORICAL.replace("(n), actions]", "(n), torch.as_tensor(actions).reshape(-1, 1)]")},
-        ),
+        ).mended,
         Example(
             "a column of weights for a critic that is a list of layers",
             {"agent.py": _REGISTERED.replace("torch.as_tensor(weights)", "torch.as_tensor(weights).unsqueeze(1)")},
-        ),
+        ).mended,
         Example(
             "a list of layers that ends with as many values as there are actions",
             {"agent.py": _REGISTERED.replace("stack(width, 1)", "stack(width, actions)")},
-        ),
+        ).mended,
         Example(
             "arrays of columns, layers moved to a device, a column of weights",
             {

@@ -391,7 +391,7 @@ def main(env, net, steps):
                     "        width = self", "        assert self.tree.count == self.tree.capacity\n        width = self"
                 ),
             ),
-        ),
+        ).mended,
         Example("never to a child whose sum is 0", _project(_GUARDED)),
         Example(
             "a leaf without a share is drawn anew",
@@ -405,7 +405,7 @@ def main(env, net, steps):
                     "            nodes.append(node)",
                 ),
             ),
-        ),
+        ).mended,
         Example(
             "a first draw after the first leaf of the lowest level was written, which is that of slot 24",
             {

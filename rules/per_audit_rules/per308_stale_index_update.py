@@ -265,7 +265,7 @@ async def serve(reader, writer, capacity, net, optimizer):
         ),
     )
     good = (
-        Example("one after the other", {"memory.py": _MEMORY, "main.py": _SERIAL}),
+        Example("one after the other", {"memory.py": _MEMORY, "main.py": _SERIAL}).mended,
         Example(
             "the thread stores, draws and updates",
             {

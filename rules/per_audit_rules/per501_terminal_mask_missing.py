@@ -1045,25 +1045,25 @@ def replay(agent, env):
         Example(
             "not done is stored",
             {"dqn.py": _DQN.replace("next_state, done)\n            s", "next_state, not done)\n            s")},
-        ),
+        ).mended,
         Example(
             "one minus the end is stored under the name of the end",
             {
                 "ring.py": _RING.replace("= end", "= 1 - end"),
                 "fit.py": _FIT.replace("np.where(terminal, r + gamma * later, r)", "r + gamma * later * terminal"),
             },
-        ),
+        ).mended,
         Example(
             "the end is turned round where it is drawn",
             {
                 "ring.py": _RING.replace("self.terminal[i]\n", "1 - self.terminal[i]\n"),
                 "fit.py": _FIT.replace("np.where(terminal, r + gamma * later, r)", "r + gamma * later * terminal"),
             },
-        ),
+        ).mended,
         Example(
             "the reward alone where the episode is over",
             {"rows.py": _ROWS.replace("if over:", "if not over:")},
-        ),
+        ).mended,
         Example(
             "both branches have a next value",
             {
@@ -1076,7 +1076,7 @@ def replay(agent, env):
         Example(
             "the environment says that it goes on",
             {"rows.py": _ROWS.replace("done", "alive")},
-        ),
+        ).mended,
         Example(
             "one minus done",
             {"dqn.py": bad[0].plain["dqn.py"].replace("self.gamma * best", "self.gamma * (1 - dones.float()) * best")},

@@ -53,6 +53,7 @@ def test_bad_examples_have_no_error_that_they_do_not_mark(rule, example):
 
 @pytest.mark.parametrize(("rule", "example"), GOOD)
 def test_good_examples_are_silent(rule, example):
+    assert not example.expected(rule.code)
     assert [(f.place.path, f.place.line, f.message) for f in rule.check(linked(example))] == []
 
 
