@@ -82,7 +82,10 @@ class FixOffer:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One defect: `rule` is the code, `name` the rule's name, `symbol` what it is about (`ReplayBuffer.sample`)."""
+    """One defect: `rule` is the code, `name` the rule's name, `symbol` what it is about (`ReplayBuffer.sample`).
+
+    `form` is a slug for which of its rule's defects it is, where recipes treat them differently.
+    """
 
     rule: str
     name: str
@@ -94,6 +97,7 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     fix: FixOffer = FixOffer()
     pipeline: str | None = None
+    form: str = ""
     id: str = ""
 
 

@@ -105,6 +105,7 @@ class Rule(ABC):
         confidence: str = "high",
         fix: FixOffer | None = None,
         pipeline: str | None = None,
+        form: str = "",
     ) -> Finding:
         """A finding of this rule at a node of a file; what it is about is the function around the node."""
         return Finding(
@@ -118,6 +119,7 @@ class Rule(ABC):
             tuple(evidence),
             FixOffer() if fix is None else fix,
             pipeline,
+            form,
         )
 
     def witness(self) -> str:

@@ -297,7 +297,7 @@ class WeightsFormulaWrong(Rule):
             if where is not None:
                 links.append(graph.evidence(where, source, "draw", "transitions are drawn by priority here"))
         fix = FixOffer(title="compute the weights as (N P)^-beta and divide them by their maximum")
-        found = self.finding(graph, defect.path, defect.node, defect.message, evidence=links, fix=fix)
+        found = self.finding(graph, defect.path, defect.node, defect.message, evidence=links, fix=fix, form=defect.form)
         return replace(found, severity=defect.severity)
 
     def witness(self) -> str:
@@ -1087,13 +1087,14 @@ def train(env, net, optimizer, steps):
 
 @dataclass(frozen=True)
 class _Defect:
-    """What is wrong with a weight: the place that says it, the message, and what the evidence notes there."""
+    """What is wrong with a weight: the place that says it, the message, what the evidence notes there, and its form."""
 
     node: ir.Node
     path: str
     message: str
     note: str
     severity: Severity = Severity.ERROR
+    form: str = ""
 
 
 def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[_Defect]:
@@ -1106,7 +1107,7 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[_
     if all(product.exponent(PRIORITY) > 0 and product.differs_by_priority for product in products):
         if weights.reach_a_loss(weight) or any(division.by_weights for division in divisions):
             message = f"the importance-sampling weights `{text}` grow with the priority: the exponent is inverted"
-            yield _Defect(node, path, message, "larger for what is drawn more often")
+            yield _Defect(node, path, message, "larger for what is drawn more often", form="inverted")
         return
     if any(product.exponent(PRIORITY) >= 0 for product in products):
         return

@@ -360,9 +360,9 @@ class BetaNotAnnealed(Rule):
         ]
         standing = Standing(graph)
         standing.below_one(term)
-        why = "what it is computed of is the same at every draw"
+        why, form = "what it is computed of is the same at every draw", "computed"
         for clock in standing.clocks:
-            why = f"`{clock.data[1]}`, which its schedule goes by, stays 0"
+            why, form = f"`{clock.data[1]}`, which its schedule goes by, stays 0", "scheduled"
             for _, statement, where in beta.first_values(clock):
                 if statement is not None:
                     node, path = statement, where
@@ -382,6 +382,7 @@ class BetaNotAnnealed(Rule):
                 else "raise beta to 1 over the training"
             ),
             pipeline=graph.name_of(buffer),
+            form=form,
         )
         return finding if is_seen else replace(finding, severity=Severity.INFO)
 

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.anatomy import Anatomy
 
+# What each form of a wrong schedule does to beta.
+_WRONG = {
+    "compounding": "starts from its last value with a fraction that grows by itself: it is near 1 far too early",
+    "falling": "falls with each step instead of rising to 1",
+    "shrinking": "is multiplied by a number below 1 at each step: it falls towards 0 instead of rising to 1",
+    "maximum": "is 1 or more from the first step on: the bound is a maximum where a minimum belongs",
+    "held": "stays where it starts: the bound is its first value where 1 belongs",
+    "unbounded": "grows without a bound: beyond 1 the weights overcorrect",
+    "alpha": "is made from alpha, the exponent of the priorities",
+}
+
 _MEMORY = """import numpy as np
 
 
@@ -203,20 +214,21 @@ class BetaScheduleWrong(Rule):
                         seen.add(term.node)
                         yield self._finding(graph, buffer, term.path, term.node, wrong)
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, path: str, node: ir.Node, wrong: str) -> Finding:
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, path: str, node: ir.Node, form: str) -> Finding:
         buffer = holder(graph, path, node, buffer)
         formulas = graph.anatomy(buffer).formulas
         return self.finding(
             graph,
             path,
             node,
-            f"beta of {graph.name_of(buffer)} {wrong}",
+            f"beta of {graph.name_of(buffer)} {_WRONG[form]}",
             evidence=[
                 graph.evidence(path, node, "beta", "beta is changed here"),
                 *(graph.evidence(f.path, f.node, "weights", "the weights are raised to it") for f in formulas),
             ],
             fix=FixOffer(title="raise beta linearly to 1 over the training"),
             pipeline=graph.name_of(buffer),
+            form=form,
         )
 
     def witness(self) -> str:
@@ -694,39 +706,39 @@ class Agent:
 
 
 def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite) -> str | None:
-    """What an assignment does to beta, None where nothing is known to be wrong."""
+    """The form of what is wrong with an assignment to beta, None where nothing is known to be wrong."""
     value = strip(changed.value)
     for option in alternatives(unbounded(value)):
         if option.op == "add" and _compounds(beta, option, changed.field):
-            return "starts from its last value with a fraction that grows by itself: it is near 1 far too early"
+            return "compounding"
         if option.op == "sub" and _falls(beta, option, changed.field):
-            return "falls with each step instead of rising to 1"
+            return "falling"
         if _shrinks(beta, option, changed.field):
-            return "is multiplied by a number below 1 at each step: it falls towards 0 instead of rising to 1"
+            return "shrinking"
         if option.op == "add" and changed.field in option.args:
             if value.op in ("maximum", "max") and any((a.number or 0) >= 1 for a in value.args):
-                return "is 1 or more from the first step on: the bound is a maximum where a minimum belongs"
+                return "maximum"
             if value.op in ("minimum", "min") and _is_held(beta, value, changed.field):
-                return "stays where it starts: the bound is its first value where 1 belongs"
+                return "held"
             rise = option.args[1] if option.args[0] == changed.field else option.args[0]
             free = value == option and not rise.contains(changed.field)
             ends = _is_shared_out(beta, rise, changed.field) or _is_counted_out(graph, beta, rise, changed)
             if free and not ends and not _is_bounded(graph, beta, changed):
-                return "grows without a bound: beyond 1 the weights overcorrect"
+                return "unbounded"
         elif option.op == "add" and any(arg in _alphas(anatomy) for arg in option.args):
-            return "is made from alpha, the exponent of the priorities"
+            return "alpha"
     return None
 
 
 def _wrong_when_passed(beta: Beta, term: Term) -> str | None:
-    """What is wrong with an expression that is the exponent itself."""
+    """The form of what is wrong with an expression that is the exponent itself."""
     if term.op in ("maximum", "max") and any((arg.number or 0) >= 1 for arg in term.args) and beta.counts(term):
-        return "is 1 or more from the first step on: the bound is a maximum where a minimum belongs"
+        return "maximum"
     inner = unbounded(term)
     if inner.op == "sub" and inner.args[0].is_number and beta.rises(inner.args[1]):
-        return "falls with each step instead of rising to 1"
+        return "falling"
     if inner.op == "add" and inner.args[0].op == "loop" and _compounds(beta, inner, inner.args[0]):
-        return "starts from its last value with a fraction that grows by itself: it is near 1 far too early"
+        return "compounding"
     return None
 
 

@@ -232,6 +232,7 @@ class AlphaAppliedTwice(Rule):
             evidence=trail.unique([*links, *trail.evidence(anatomy, write)]),
             fix=FixOffer(title="apply alpha once, at the store or at the draw"),
             pipeline=name,
+            form="stored-again" if chain.start == STORED else "twice",
         )
         return replace(finding, severity=Severity.INFO) if of_one else finding
 

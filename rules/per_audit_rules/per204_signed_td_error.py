@@ -196,6 +196,7 @@ class SignedTdError(Rule):
                     evidence=trail.unique([where, *trail.evidence(anatomy, write)]),
                     fix=FixOffer(title="take the absolute value of each TD error"),
                     pipeline=name,
+                    form=average or "signed",
                 )
 
     def _signed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Term, str]]:

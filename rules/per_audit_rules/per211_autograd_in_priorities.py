@@ -299,15 +299,15 @@ class AutogradInPriorities(Rule):
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             for write in graph.anatomy(buffer).writes:
-                for function, path, node, what in self._faults(graph, buffer, write):
+                for function, path, node, what, form in self._faults(graph, buffer, write):
                     if node not in told:
                         told.add(node)
-                        yield self._finding(graph, buffer, write, (function, path), node, what)
+                        yield self._finding(graph, buffer, write, (function, path), node, (what, form))
 
     def _faults(
         self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite
-    ) -> Iterator[tuple[ev.Owner, str, ir.Node, str]]:
-        """The function, file and place of what is wrong with a write, and what it is."""
+    ) -> Iterator[tuple[ev.Owner, str, ir.Node, str, str]]:
+        """The function, file and place of what is wrong with a write, what it is, and its form."""
         anatomy = graph.anatomy(buffer)
         step = trail.handover(anatomy, write)
         outer = write.functions[write.steps.index(step)]
@@ -318,11 +318,11 @@ class AutogradInPriorities(Rule):
             handed = self._handed(graph, write, step) if function is outer else [write.value]
             crash = self._converted(graph, handed, function, path)
             if crash is not None:
-                yield function, path, crash, "converted to NumPy, which fails"
+                yield function, path, crash, "converted to NumPy, which fails", "converted"
                 return
         kept = self._kept(anatomy, write, step)
         if kept is not None:
-            yield outer, step.path, step.node, kept
+            yield outer, step.path, step.node, kept, "kept"
 
     def _finding(
         self,
@@ -331,10 +331,10 @@ class AutogradInPriorities(Rule):
         write: PriorityWrite,
         where: tuple[ev.Owner, str],
         node: ir.Node,
-        what: str,
+        fault: tuple[str, str],
     ) -> Finding:
         anatomy, name = graph.anatomy(buffer), graph.name_of(buffer)
-        path = where[1]
+        path, (what, form) = where[1], fault
         passed = graph.gradients.backward(*where)
         assert passed is not None
         links = [graph.evidence(path, passed.node, "backward", "the backward pass that needs the gradient")]
@@ -346,6 +346,7 @@ class AutogradInPriorities(Rule):
             evidence=trail.unique([*trail.evidence(anatomy, write), *links]),
             fix=FixOffer(title="detach the errors where they are handed over"),
             pipeline=name,
+            form=form,
         )
 
     def _converted(self, graph: ReplayGraph, handed: list[Term], function: ev.Owner, path: str) -> ir.Node | None:

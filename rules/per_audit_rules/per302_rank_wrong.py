@@ -235,6 +235,7 @@ class RankWrong(Rule):
             evidence=[graph.evidence(order.path, order.node, "ranks", "taken as ranks"), *drawn],
             fix=FixOffer(title="rank by the argsort of the argsort, along the axis of the transitions"),
             pipeline=name,
+            form="flat" if flat else "sorted-once",
         )
 
     def witness(self) -> str:

@@ -275,6 +275,7 @@ class LinearTimeMaximum(Rule):
             evidence=[graph.evidence(found.path, found.node, "reduced", f"the {found.what} is looked for here")],
             fix=FixOffer(title="keep the value up to date as priorities change"),
             pipeline=name,
+            form=found.what,
         )
 
     def witness(self) -> str:

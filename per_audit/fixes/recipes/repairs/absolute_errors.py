@@ -23,7 +23,7 @@ def repair(draft: Draft, defect: Defect) -> None:
     path = defect.path
     if not splices.is_builtin(draft, path, "abs"):
         raise Refused(f"`abs` has a meaning of its own in {path}")
-    if "averaged with their signs" in defect.finding.message:
+    if defect.finding.form == "averaged":
         for part in _averaged(draft, path, defect.node(ir.Expr)):
             splices.call(draft, path, part, "abs", _NOTE)
         return

@@ -25,7 +25,7 @@ def repair(draft: Draft, defect: Defect) -> None:
         splices.detach(draft, path, assigned, _NOTE)
         return
     node = defect.node(ir.Call)
-    if "converted to NumPy" in defect.finding.message:
+    if defect.finding.form == "converted":
         is_method = isinstance(node.func, ir.Attr) and node.func.attr in splices.CARRIERS
         value = node if is_method else node.argument(0)
         if value is None:

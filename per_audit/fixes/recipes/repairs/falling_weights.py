@@ -21,7 +21,7 @@ _NOTE = "what is drawn more often weighs less"
 def repair(draft: Draft, defect: Defect) -> None:
     """Turn the exponent round, or raise Refused."""
     path = defect.path
-    if "the exponent is inverted" not in defect.finding.message:
+    if defect.finding.form != "inverted":
         raise Refused("what the weights are to be computed from here is for a person to say")
     node = defect.node(ir.Expr)
     exponent = node.right if isinstance(node, ir.Bin) and node.op == "**" else None

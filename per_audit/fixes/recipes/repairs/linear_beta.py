@@ -19,12 +19,12 @@ _LEAST = {"max": "min", "maximum": "minimum"}
 
 def repair(draft: Draft, defect: Defect) -> None:
     """Mend the schedule, or raise Refused."""
-    message = defect.finding.message
-    if "a fraction that grows by itself" in message:
+    form = defect.finding.form
+    if form == "compounding":
         _from_first(draft, defect)
-    elif "a maximum where a minimum belongs" in message:
+    elif form == "maximum":
         _turned(draft, defect)
-    elif "grows without a bound" in message:
+    elif form == "unbounded":
         _bounded(draft, defect)
     else:
         raise Refused(f"what beta is to be made from at {defect.where} is for a person to say")

@@ -19,7 +19,7 @@ _NOTE = "the rank of each slot, not the order of the slots"
 def repair(draft: Draft, defect: Defect) -> None:
     """Sort the order once more, or raise Refused."""
     path, node = defect.path, defect.node(ir.Call)
-    if "axis of length 1" in defect.finding.message:
+    if defect.finding.form == "flat":
         raise Refused(f"the sort at {draft.where(path, node)} goes along an axis of length 1")
     order = _with_reversal(draft, path, node)
     if isinstance(node.func, ir.Attr) and node.func.attr == "argsort" and _is_module(draft, node):

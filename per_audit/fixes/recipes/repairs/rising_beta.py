@@ -20,9 +20,9 @@ _NOTE = "beta rises to 1 over the training"
 def repair(draft: Draft, defect: Defect) -> None:
     """Raise beta before each use, or raise Refused."""
     graph, path = draft.graph, defect.path
-    if "its schedule" in defect.finding.message:
+    if defect.finding.form == "scheduled":
         raise Refused(f"there is a schedule of beta: what it is asked for at {defect.where} has to be counted")
-    if "it is computed of" in defect.finding.message:
+    if defect.finding.form == "computed":
         raise Refused(f"beta is computed: what it is made of at {defect.where} has to rise with the training")
     made = next((node for node in defect.nodes if isinstance(node, ir.Assign)), None)
     target = _target(defect, made)

@@ -29,7 +29,7 @@ _FILLED = {"zeros": "0.0", "ones": "1.0"}
 def repair(draft: Draft, defect: Defect) -> None:
     """Keep the maximum in an attribute beside the priorities, or raise Refused."""
     path, call = defect.path, defect.node(ir.Call)
-    if "for their largest" not in defect.finding.message:
+    if defect.finding.form != "largest":
         raise Refused(f"what is looked for at {defect.where} can fall again, and needs a tree of its own")
     held = _over(draft, path, call)
     field = draft.graph.symbols.term(path, held) if held is not None else None

@@ -20,7 +20,7 @@ def repair(draft: Draft, defect: Defect) -> None:
     """Take the power away, or raise Refused."""
     path, finding = defect.path, defect.finding
     node = next((node for node in defect.nodes if isinstance(node, ir.Bin) and node.op == "**"), None)
-    if node is None or not finding.message.startswith("a priority is raised"):
+    if node is None or finding.form != "twice":
         raise Refused(f"which of the powers that meet at {defect.where} is one too many is for a person to say")
     others = [link.place for link in finding.evidence if link.role == "alpha" and link.place != finding.place]
     if not others:
