@@ -14,6 +14,7 @@ from per_audit.source.imports import packages_of_unwritten
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from per_audit.facts import ModuleFacts
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Atom
     from per_audit.graph.model import ReplayGraph
@@ -143,11 +144,23 @@ class Lookups:
             return False
         own = self._graph.project.module_of[unit].path
         is_below = self._graph.project.is_package(path) and own.startswith(f"{posixpath.dirname(path)}/")
-        if own == path or is_below or re.search(rb"\b%s\b" % re.escape(unit.name.encode()), module.text):
+        is_named = re.search(rb"\b%s\b" % re.escape(unit.name.encode()), module.text) is not None
+        if own == path or is_below or (is_named and not self._has_namesake(path, unit)):
             return True
         if not deepest:
             return False
         return any(self._sees(each, unit, deepest - 1, seen | {path}) for each in self._imported_by(path))
+
+    def _has_namesake(self, path: str, unit: _Unit) -> bool:
+        """Whether a module gives the name of a class or function to another one for certain: its own, or an import."""
+        if _defines(self._graph.module(path), unit.name):
+            return True
+        imports = (each for each in self._graph.module(path).nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))
+        brought = [each for each in imports if any((alias or name) == unit.name for name, alias in each.names)]
+        homes = [self._graph.project.find_module(path, each.module, each.level) for each in brought]
+        own, modules = self._graph.project.module_of[unit], self._graph.project.modules
+        others = [modules.get(home) if home is not None else None for home in homes]
+        return bool(others) and all(each is not own and _defines(each, unit.name) for each in others)
 
     def _imported_by(self, path: str) -> set[str]:
         find = self._graph.project.find_module
@@ -225,6 +238,12 @@ class Lookups:
         function = self._graph.symbols.function_of(path, node)
         imports = (ir.Import, ir.ImportFrom)
         return function is not None and not any(isinstance(part, imports) for part in ir.walk(function))
+
+
+def _defines(module: ModuleFacts | None, name: str) -> bool:
+    return module is not None and any(
+        isinstance(each, (ir.Class, ir.Function)) and each.name == name for each in module.body
+    )
 
 
 def _is_of_file(name: str) -> bool:

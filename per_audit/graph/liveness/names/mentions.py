@@ -11,6 +11,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.known.externals import STARTS_MAIN
 from per_audit.graph.interpret.values import ClassRef, External, Func, Literal, Result
 from per_audit.graph.liveness.names.missing import is_missing
+from per_audit.source.imports import packages_of_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,9 +57,12 @@ class Mentions:
     def is_out_of_sight(self, path: str, node: ir.Node, unit: _Unit) -> bool:
         """Whether a file that has a name brings in none of the project's: a variable of its own, or from a library.
 
-        A class that is made by a name which the file gets from nowhere is meant to be imported.
+        A class that is made by a name which the file gets from nowhere is meant to be imported. A text means what the
+        imports of its file lead to, where that has the name.
         """
         project = self._graph.project
+        if isinstance(node, ir.Const):
+            return self._means_namesake(path, unit)
         if not isinstance(node, ir.Name) or path == project.module_of[unit].path or path.endswith(".ipynb"):
             return False
         if isinstance(unit, ir.Class) and is_missing(self._graph, path, node.id):
@@ -66,6 +70,26 @@ class Mentions:
         imports = (each for each in project.modules[path].nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))
         brought = [each for each in imports for name, alias in each.names if (alias or name) in (node.id, "*")]
         return not any(self._may_be_own(path, each) for each in brought)
+
+    def _means_namesake(self, path: str, unit: _Unit) -> bool:
+        """Whether the imports of a file lead to others that have a name, and not to the one which is asked for."""
+        project, own = self._graph.project, self._graph.project.module_of[unit].path
+        if path == own or not self._homes.get(unit.name, set()) - {own}:
+            return False
+        if project.loaded_by(path) or packages_of_unwritten(project.modules[path].text):
+            return False
+        reached = project.reached([path])
+        return own not in reached and not reached.isdisjoint(self._homes[unit.name])
+
+    @cached_property
+    def _homes(self) -> dict[str, set[str]]:
+        """The files that have something of their own under a name."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for path, module in self._graph.project.modules.items():
+            for each in module.body:
+                if isinstance(each, (ir.Class, ir.Function)):
+                    found[each.name].add(path)
+        return found
 
     def _may_be_own(self, path: str, imported: ir.ImportFrom) -> bool:
         """Whether names may come from a module of the project, or one that has the name of one of its files."""

@@ -66,6 +66,24 @@ def test_a_file_that_brings_in_none_of_the_name(project, code, expected):
     assert mentions_of(graph).is_out_of_sight("main.py", named[-1], cls) is expected
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import newer\nmake('Memory')", True),
+        ("from newer import make\nmake('Memory')", True),
+        ("import newer, memories\nmake('Memory')", False),
+        ("make('Memory')", False),  # whoever makes it may look anywhere
+        ("import newer, importlib\nmake(importlib.import_module(name), 'Memory')", False),
+        ("import newer, importlib\nmake(importlib.import_module('memories'), 'Memory')", False),
+    ],
+)
+def test_a_text_means_what_its_file_imports(project, code, expected):
+    graph = project(code, memories=DEFINED, newer=DEFINED)
+    cls = next(each for each in graph.module("memories.py").nodes_of(ir.Class))
+    named = [node for path, node in mentions_of(graph).of(cls) if path == "main.py"]
+    assert mentions_of(graph).is_out_of_sight("main.py", named[-1], cls) is expected
+
+
 def test_a_name_that_stands_for_another_class(project):
     graph = project("class Memory:\n    pass\n\nMemory()\n", other="class Memory:\n    pass\n")
     here, there = (next(c for c in graph.module(p).nodes_of(ir.Class)) for p in ("main.py", "other.py"))
