@@ -18,6 +18,7 @@ from per_audit.graph.liveness.names.mentions import Mentions, is_another
 from per_audit.graph.liveness.names.overwritten import Overwritten, Patched, overwritten, patched
 from per_audit.graph.liveness.names.signatures import Refusal, never_made, refusal
 from per_audit.graph.liveness.names.uncalled import Undrawn, is_left_experiment, is_left_uncalled
+from per_audit.graph.liveness.names.unheld import Unheld, unheld
 from per_audit.graph.liveness.settings.opt_in import Choices
 from per_audit.graph.liveness.settings.switched import Switches
 from per_audit.graph.liveness.settings.unfilled import Unfilled, undrawn
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 _DEEPEST = 12  # classes and functions that name one another
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
-_Reason: TypeAlias = (
-    ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten | Patched | Discarded | Undrawn
+_Reason: TypeAlias = ir.Class | (
+    ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten | Patched | Discarded | Undrawn | Unheld
 )
 
 
@@ -251,8 +252,9 @@ class Idle:
             if self._mentions.is_of_others(node, unit):
                 is_shared = True
                 continue
-            if (refused := refusal(self._graph, path, node, unit)) is not None:
-                reason = refused
+            vain = refusal(self._graph, path, node, unit) or unheld(self._graph, path, node, unit)
+            if vain is not None:
+                reason = vain
                 continue
             outer: _Reason | None = self._switches.reason(path, node)
             if outer is None and seen.intersection(around):

@@ -160,6 +160,20 @@ def test_what_the_program_never_makes(project, made, after, run, expected):
     assert found is None if expected is None else found is not None and expected in found
 
 
+@pytest.mark.parametrize(
+    ("run", "is_off"),
+    [
+        ("import newer\ngetattr(newer, read())()\n", True),
+        ("import using\ngetattr(using, read())()\n", True),
+        ("import newer, memories\ngetattr(newer if read() else memories, read())()\n", False),
+    ],
+)
+def test_a_namesake_that_is_found_without_being_named(project, run, is_off):
+    others = {"newer": "class Weighted:\n    pass\n", "using": "from newer import Weighted\n"}
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=""), run=RUN + run, **others)
+    assert why(graph) == ("never run here: nothing in the project makes Weighted of memories.py" if is_off else None)
+
+
 BY_DEFAULT = """
 from agent import Agent
 {imported}
@@ -335,7 +349,9 @@ def test_a_memory_that_nothing_draws_from(project, after, is_left):
 
 @pytest.mark.parametrize(("is_package", "said"), [(False, "nothing in the project calls Ring.drawn"), (True, None)])
 def test_what_stores_into_a_memory_that_nothing_draws_from_is_noted_where_nothing_learns(project, is_package, said):
-    graph = project(memories=MEMORIES.replace("self.mark", "self.kept") + RING + "\n    ring = Ring()\n")
+    graph = project(
+        memories=MEMORIES.replace("self.mark", "self.kept") + RING + "\n    ring = Ring()\n    print(ring.stored)\n"
+    )
     (store,) = (s for s in graph.events.writes.values() if s.attribute == "mark")
     idle = Idle(graph, is_package)
     assert idle.why(graph.place(store.path, store.node)) is None
