@@ -205,11 +205,12 @@ class LinearTimeMaximum(Rule):
     Where the capacity can be read, a sum tree is reported from 10,000 leaves on and an array from more than 10,000
     slots; an option of the command line counts as its default, a capacity that cannot be read counts as large. The
     message estimates the full memory by the numbers above, or what is held where the loops of the program count out
-    fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less than
-    5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts as 100
-    steps. A hint is also what is looked for once for all transitions that are stored at once: how many these are is not
-    read. The message says so where it is less than a tenth of what a draw costs that goes through all probabilities,
-    which `linear-time-sampling` tells: that comes first. What is made of the priorities for such a draw as well is its
+    fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less
+    than 5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts
+    as 100 steps. Beside one that costs more, others are hints as long as they stay below that together. A hint is
+    also what is looked for once for all transitions that are stored at once: how many these are is not read. The
+    message says so where it is less than a tenth of what a draw costs that goes through all probabilities, which
+    `linear-time-sampling` tells: that comes first. What is made of the priorities for such a draw as well is its
     cost alone. A minimum that is 0 until the memory is full is told by `min-over-unfilled` alone.
 
     ## Example
@@ -254,10 +255,15 @@ class LinearTimeMaximum(Rule):
             minima = empty_minima(graph, buffer) if found and buffer in graph.weighted else ()
             seen |= {minimum.node for minimum in minima}  # a worse defect than what they cost
             together = sum(each.a_step for each in found.values())
+            rest = sum(each.a_step for each in found.values() if each.a_step < costs.LITTLE)
             is_beside = is_far_dearer(draws, sum(each.a_step_of_usual for each in found.values()))
             for each in found.values():
-                is_little = together < costs.LITTLE or not each.a_step
-                is_few = is_little and not each.held.is_counted and (each.held.most or SMALL + 1) <= SMALL
+                is_little = not each.a_step or max(each.a_step, rest) < costs.LITTLE
+                is_few = (
+                    (together < costs.LITTLE or not each.a_step)
+                    and not each.held.is_counted
+                    and (each.held.most or SMALL + 1) <= SMALL
+                )
                 if each.node not in seen and not is_few:
                     seen.add(each.node)
                     finding = self._finding(graph, buffer, each, is_beside)

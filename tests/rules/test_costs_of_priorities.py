@@ -212,6 +212,14 @@ def test_all_that_a_memory_looks_for_is_weighed_together():
     assert "for their smallest, at each draw" in found[1].message
 
 
+@pytest.mark.parametrize(("every", "severity"), [(1, Severity.WARNING), (4, Severity.INFO)])
+def test_the_little_that_is_looked_for_beside_something_dear_is_a_hint(every, severity):
+    rare = f"if step % {every} == 0:\n            learn(net, memory)"
+    twice = "self.priorities / self.priorities.min()"
+    found = findings(LinearTimeMaximum, **CHEAP | {"first": "self.priorities.max()", "before": twice, "learns": rare})
+    assert [each.severity for each in found] == [Severity.WARNING, severity]
+
+
 def test_what_is_made_for_a_draw_and_for_an_extreme_is_a_cost_of_the_draw():
     made = "deque([1.0] * size, maxlen=size)"
     shared = "np.array(self.priorities)\n        lowest = p.min()\n        p = p / p.sum()"
