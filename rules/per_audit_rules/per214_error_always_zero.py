@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.episodes.endings import is_end
 from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.storage import Differences
 from per_audit.rule import Example, Rule
@@ -13,7 +15,6 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.prioritised.priorities.writes import PriorityWrite
@@ -186,6 +187,25 @@ class Table:
             row[action] = row[action] + rate * weights[slot] * (goal - row[action])
             self.priorities[slot] = abs(row[action] - before[action]) + 1e-6  # <- PER214
 """
+_ROWS = (
+    "X, y = [], []",
+    "for k, (state, action, reward, next_state, done) in enumerate(rows):",
+    "    row = values[k]{copied}",
+    "    row[action] = best[k]",
+    "    X.append(state)",
+    "    y.append(row)",
+    "at = np.arange(32)",
+    "errors = np.abs(values[at, actions] - np.asarray(y)[at, actions]){mark}",
+)
+_ENDS = (
+    "ahead, errors = target.predict(next_states).max(axis=1), np.zeros(32)",
+    "for k in range(32):",
+    "    if ends[k]:",
+    "        values[k][actions[k]] = rewards[k]",
+    "    else:",
+    "        values[k][actions[k]] = rewards[k] + 0.99 * ahead[k]",
+    "    errors[k] = abs(values[k][actions[k]] - (rewards[k] + 0.99 * ahead[k])){mark}",
+)
 _HELPED = """import numpy as np
 
 
@@ -227,7 +247,8 @@ class ErrorAlwaysZero(Rule):
 
     Reports priorities that are made of a difference of which both sides are the same numbers, since a target was
     assigned into the array that the prediction is still read from: under a second name of it, through a row of it, in a
-    function that was given it, or as a number of a tensor of PyTorch, which is a place in the tensor as well.
+    function that was given it, in a list of all its rows, or as a number of a tensor of PyTorch, which is a place in
+    the tensor as well. So is a difference that is 0 but where an episode ends, or there alone.
 
     ## Why is this bad
 
@@ -283,20 +304,19 @@ class ErrorAlwaysZero(Rule):
             anatomy = graph.anatomy(buffer)
             for write in anatomy.writes:
                 for error, edit in _zeros(anatomy, write, differences):
-                    if error.node is None or error.node in told:
+                    if error.node is None or error.node in told or not _is_told(graph, edit):
                         continue
                     told.add(error.node)
                     name = graph.name_of(buffer)
+                    drawn = "new transitions all get" if write.inserts else "whatever is drawn gets"
                     effect = (
-                        f"new transitions all get the smallest priority in {name}"
-                        if write.inserts
-                        else f"whatever is drawn gets the smallest priority in {name}"
+                        f"{drawn if edit.besides is None else 'what it is 0 for gets'} the smallest priority in {name}"
                     )
                     yield self.finding(
                         graph,
                         error.path,
                         error.node,
-                        f"`{graph.source(error.path, error.node)}` is always 0, as "
+                        f"`{graph.source(error.path, error.node)}` is {_when(graph, edit)}, as "
                         f"`{graph.source(edit.path, edit.node)}` has overwritten the old value: {effect}",
                         evidence=trail.unique(
                             [
@@ -390,6 +410,14 @@ class ErrorAlwaysZero(Rule):
                 )
             ),
         ),
+        Example(
+            "a list of the rows that the targets were assigned into",
+            _training(_edited(*_ROWS).format(copied="", mark="  # <- PER214")),
+        ),
+        Example(
+            "the target that is not the one of an end of an episode, read back",
+            _training(_edited(*_ENDS).format(mark="  # <- PER214")),
+        ),
     )
     good = (
         Example("a copy, Keras", _sound(_KERAS.replace("goals = values", "goals = values.copy()"))),
@@ -468,7 +496,36 @@ class ErrorAlwaysZero(Rule):
                 _TREE,
             ),
         ),
+        Example(
+            "a list of copies of the rows",
+            _sound(_edited(*_ROWS).format(copied=".copy()", mark="")),
+        ),
+        Example(
+            "the error before either target is assigned",
+            _sound(_edited(_ENDS[0], _ENDS[1], _ENDS[-1].format(mark=""), *_ENDS[2:-1])),
+        ),
+        Example(
+            "masked by something else than the ends of episodes",
+            _sound(
+                _edited(*_ENDS)
+                .format(mark="")
+                .replace("if ends[k]", "if trusted[k]")
+                .replace("ahead, errors", "trusted = model.trust(states)\n        ahead, errors")
+            ),
+        ),
     )
+
+
+def _is_told(graph: ReplayGraph, edit: Edit) -> bool:
+    """Whether a difference is 0 for all transitions, or for all that end no episode or end one."""
+    return edit.besides is None or any(is_end(graph, part) for part in ir.walk(edit.besides.test))
+
+
+def _when(graph: ReplayGraph, edit: Edit) -> str:
+    if edit.besides is None:
+        return "always 0"
+    test = graph.source(edit.path, edit.besides.test, 40)
+    return f"always 0 {'where' if edit.is_where else 'but where'} `{test}`"
 
 
 def _zeros(anatomy: Anatomy, write: PriorityWrite, differences: Differences) -> Iterator[tuple[Term, Edit]]:

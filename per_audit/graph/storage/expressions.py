@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.storage.values import ARRAY, WHOLE, Fixed, Parts, State, View
+from per_audit.graph.storage.values import ARRAY, COPY, WHOLE, Fixed, Parts, State, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ _READS = {"gather", "max", "min", "sum", "mean", "amax", "amin", "take_along_axi
           "float", "abs", "index_select"}  # fmt: skip
 _LEAVES = {"fit", "train_on_batch", "predict", "predict_on_batch", "append", "print", "isinstance", "update", "add",
            "zip", "enumerate", "step", "learn", "train"}  # fmt: skip
+_ARRAYS = {"numpy.array", "numpy.asarray"}
 _COPIES = {"copy", "clone", "cpu", "to", "tolist", "astype"}
 _SUBTRACTS = {"subtract", "sub"}
 _MOST_PARTS = 64  # of a tuple, those of its parts among them
@@ -40,6 +41,7 @@ class Places:
         self.depth = depth
         self.state = State(shared)
         self.zero: dict[ir.Node, list[Edit | None]] = {}
+        self.appended: dict[ir.Node, Value] = {}  # what calls put behind the last item of lists
 
     # ---------------------------------------------------------------- expressions
 
@@ -66,7 +68,7 @@ class Places:
         if isinstance(value, Parts):
             return Parts(tuple(self.held(item, node) for item in value.items))
         if isinstance(value, Fixed):
-            if value.kind:
+            if value.kind in (WHOLE, ARRAY):
                 return value
             content = self.state.content(value)
             kept = View(self.shared.key(node, self.call, content))
@@ -98,7 +100,11 @@ class Places:
 
     def _seq(self, node: ir.Seq) -> Value:
         parts = Parts(tuple(self.eval(item) for item in node.items))
-        return parts if node.kind == "tuple" and parts.count <= _MOST_PARTS else self.fresh(node)
+        made = self.fresh(node)
+        if not node.items:  # as empty as at the turn of a loop before
+            self.state.turns.pop(made.root, None)
+            self.state.written.pop(made.root, None)
+        return parts if node.kind == "tuple" and parts.count <= _MOST_PARTS else made
 
     def _bin(self, node: ir.Bin) -> Value:
         left, right = self.eval(node.left), self.eval(node.right)
@@ -112,12 +118,20 @@ class Places:
         """Note of a difference whether both sides are the same, in an array that was changed."""
         roots = [side.root for side in (left, right) if isinstance(side, View)]
         edit = next((self.state.edits[root] for root in roots if root in self.state.edits), None)
-        same = self.state.content(left) == self.state.content(right)
-        self.zero.setdefault(node, []).append(edit if same else None)
+        contents = self.state.content(left), self.state.content(right)
+        if contents[0] != contents[1]:
+            edit = self._one_way(contents)
+        self.zero.setdefault(node, []).append(edit)
+
+    def _one_way(self, sides: tuple[Key, Key]) -> Edit | None:
+        """The change of an array by which both sides are the same one way of a test, None where there is none."""
+        found = (self.shared.ways.get(side, {}).get(other) for side, other in (sides, sides[::-1]))
+        return next((edit for edit in found if edit is not None), None)
 
     def _un(self, node: ir.Un) -> Value:
         value = self.eval(node.operand)
-        return Fixed(("un", node.op, self.state.content(value)), getattr(value, "kind", ""))
+        kind = getattr(value, "kind", "")
+        return Fixed(("un", node.op, self.state.content(value)), kind if kind != COPY else "")
 
     def _ifexp(self, node: ir.IfExp) -> Value:
         self.eval(node.test)
@@ -154,17 +168,17 @@ class Places:
             known = isinstance(position, int) and -len(base.items) <= position < len(base.items)
             return base.items[position] if known else self.fresh(node)  # type: ignore[call-overload]
         keys: Path = tuple(self.state.content(value) for value in values)
-        if isinstance(base, Fixed):
-            return Fixed(("part", self.state.content(base), keys))
         whole = [
             getattr(v, "kind", "") == WHOLE or self.singles.is_single(i, self.path)
             for v, i in zip(values, items, strict=True)
         ]
+        steps = keys if all(whole) or len(items) == 1 else (("several", keys),)
+        if isinstance(base, Fixed):
+            return Fixed(self.shared.part(self.state.content(base), steps), COPY)
         plain = [is_whole or isinstance(item, ir.Slice) for is_whole, item in zip(whole, items, strict=True)]
         if base.plain:
             depths = self.shared.depths
             depths[base.root] = max(depths.get(base.root, 0), len(base.path) + len(items))
-        steps = keys if all(whole) or len(items) == 1 else (("several", keys),)
         return View(base.root, (*base.path, *steps), base.tensor, base.plain and all(plain))
 
     def _subscript(self, item: ir.Expr) -> Value:
@@ -181,6 +195,8 @@ class Places:
         name = (name_of(node.func) or "") if isinstance(node.func, (ir.Name, ir.Attr)) else ""
         if len(given) >= 2 and (name in _SUBTRACTS or self.graph.symbols.term(self.path, node).op == "loss"):
             self.note(node, given[0], given[1])
+        if name == "append" and given:
+            self.appended[node] = self.held(given[0], node)
         known = self._known(node, name, receiver, given)
         if known is None:
             known = self.inside(node, given)
@@ -205,6 +221,9 @@ class Places:
             return Fixed(("call", name, keys), ARRAY)
         if isinstance(receiver, View) and receiver.tensor and receiver.plain and name in (*_SAME, "numpy"):
             return replace(receiver, tensor=name in _SAME)
+        site = self.graph.events.calls.get(node)
+        if site is not None and site.names and site.names <= _ARRAYS and len(given) == 1:
+            return Fixed(keys[0], COPY)
         if name in _READS:
             return Fixed(("call", name, self.state.content(receiver) if receiver else None, keys))
         return None

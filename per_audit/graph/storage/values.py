@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from per_audit.facts import ir
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-    from per_audit.facts import ir
-
-WHOLE, ARRAY = "whole", "array"
+WHOLE, ARRAY, COPY = "whole", "array", "copy"
 Key: TypeAlias = "Hashable"
 Path: TypeAlias = "tuple[Hashable, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A value that stays as it is, equal where the keys are. `kind`: WHOLE for a whole number, ARRAY for positions."""
+    """A value that stays as it is, equal where the keys are.
+
+    `kind`: WHOLE for a whole number, ARRAY for positions, COPY for what has the key itself as its content.
+    """
 
     key: Key
     kind: str = ""
@@ -54,26 +57,41 @@ Value: TypeAlias = "Fixed | View | Parts"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """An assignment into an array."""
+    """An assignment into an array.
+
+    `besides`: the test on which it depends whether the difference that is told with it is 0; `is_where`, it is so where
+    that is true.
+    """
 
     node: ir.Node
     path: str
+    besides: ir.If | None = None
+    is_where: bool = False
 
 
 @dataclass(slots=True)
 class Shared:
     """What is one for a body and for all that it calls: how many statements are left to be gone through, and the keys.
 
-    `depths`: of each array, how many subscripts it surely has.
+    `depths`: of each array, how many subscripts it surely has. `ways`: of what is at a place after a test, what it
+    is after each of its branches, with what made it so. `put`: what was put at a part of what an array is.
     """
 
     left: int
     depths: dict[Key, int] = field(default_factory=dict)
+    ways: dict[Key, dict[Key, Edit]] = field(default_factory=dict)
+    put: dict[Key, Key] = field(default_factory=dict)
     _numbers: dict[Path, int] = field(default_factory=dict)
 
     def key(self, *parts: Key) -> Key:
         """A number that stands for the parts of a key: what is made of it is no deeper and no larger than itself."""
         return self._numbers.setdefault(parts, len(self._numbers))
+
+    def part(self, whole: Key, path: Path) -> Key:
+        """What is at a place in something."""
+        for step in path:
+            whole = self.key("part", whole, step)
+        return self.put.get(whole, whole)
 
 
 @dataclass(slots=True)
@@ -96,17 +114,17 @@ class State:
         if isinstance(value, Parts):
             return self.shared.key("parts", *map(self.content, value.items))
         if isinstance(value, Fixed):
-            return self.shared.key("fixed", value.key)
+            return value.key if value.kind == COPY else self.shared.key("fixed", value.key)
         known = self.written.get(value.root, {})
         if value.path in known:
             return known[value.path]
-        if () in known:
-            return self.shared.key("part", known[()], value.path)
-        return self.shared.key("content", value.root, value.path, self.turns.get(value.root))
+        whole = known[()] if () in known else self.shared.key("content", value.root, self.turns.get(value.root))
+        return self.shared.part(whole, value.path)
 
     def put(self, place: View, content: Key, edit: Edit) -> None:
         """Put something at a place; of what lies beside nothing is known from then on, it may be the same place."""
         self.change(place.root, edit.node)
+        self.shared.put[self.content(place)] = content
         self.written[place.root] = {place.path: content}
         self.edits[place.root] = edit
 
@@ -133,6 +151,13 @@ def merged(states: Iterable[State], node: ir.Node) -> State:
         result.written[root] = {
             path: places[0][path] if len({each[path] for each in places}) == 1 else (node, root, path) for path in both
         }
+        if isinstance(node, ir.If) and len(every) == 2:
+            for path in both:
+                first.shared.ways[node, root, path] = {
+                    state.written[root][path]: replace(state.edits[root], besides=node, is_where=state is first)
+                    for state in every
+                    if root in state.edits
+                }
     for root in dict.fromkeys(root for state in every for root in state.turns):
         turns = {state.turns.get(root) for state in every}
         result.turns[root] = turns.pop() if len(turns) == 1 else (node, root)

@@ -174,8 +174,36 @@ class Walk(Places):
 
     def _for(self, node: ir.For) -> bool:
         one = self.element(node.iter)
+        lists = self._empty_lists()
         self._loop(node, lambda: self.bind(node.target, one, node))
+        for name, root in lists.items():
+            if (whole := self._gathered(node, name)) is not None:
+                self.state.written[root] = {(): self.state.content(whole)}
         return self.block(node.orelse)
+
+    def _empty_lists(self) -> dict[str, Key]:
+        """The names of lists that are still as empty as they were written, with the place of each."""
+        held = {name: value.root for name, value in self.state.names.items() if isinstance(value, View)}
+        return {
+            name: root
+            for name, root in held.items()
+            if isinstance(root, tuple)
+            and isinstance(root[0], ir.Seq)
+            and root[0].kind == "list"
+            and not root[0].items
+            and root not in self.state.turns
+        }
+
+    def _gathered(self, loop: ir.For, name: str) -> View | None:
+        """The array of which a loop puts each row into a list, one behind the other, as it is."""
+        used = [node for node in ir.walk(*loop.body) if isinstance(node, ir.Name) and node.id == name]
+        calls = (each.value for each in loop.body if isinstance(each, ir.Do) and isinstance(each.value, ir.Call))
+        puts = [call for call in calls if isinstance(call.func, ir.Attr) and call.func.value in used]
+        leaves = any(isinstance(node, ir.Jump) and node.kind != "pass" for node in ir.walk(*loop.body))
+        value = self.appended.get(puts[0]) if len(used) == len(puts) == 1 and not leaves else None
+        turn = ("each", loop.iter)
+        is_row = isinstance(value, View) and value.path in ((turn,), (self.shared.key("fixed", turn),))
+        return View(value.root) if is_row and isinstance(value, View) else None
 
     def _while(self, node: ir.While) -> bool:
         self._loop(node, lambda: self.eval(node.test))
