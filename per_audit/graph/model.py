@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
 from per_audit.graph import pipelines
+from per_audit.graph.called import container_name
 from per_audit.graph.episodes import limits
 from per_audit.graph.gradients.backward import Gradients
 from per_audit.graph.interpret.known.reference import REFERENCE_KINDS
-from per_audit.graph.interpret.values import Alloc, External, Func, Instance
+from per_audit.graph.interpret.values import Alloc, Func, Instance
 from per_audit.graph.libraries.use import LibraryUse
 from per_audit.graph.liveness.beside.demos import Demos
 from per_audit.graph.liveness.names.unread import words_unread
@@ -138,7 +139,7 @@ class ReplayGraph:
         if buffer.owner is not None and not self.is_agent(buffer):
             return self.project.qualified(buffer.owner)
         for store in buffer.stores:
-            text = self._container_text(store)
+            text = container_name(store.node, self.events)
             if text and buffer.owner is not None:
                 return f"{self.project.qualified(buffer.owner)}.{text}"
             if text:
@@ -154,18 +155,6 @@ class ReplayGraph:
             if any(isinstance(atom, Instance) and atom.node is cls for atom in value.atoms)
         )
         return max((holder for holder, count in columns.items() if count > 1), key=columns.__getitem__, default=cls)
-
-    def _container_text(self, store: ev.Store) -> str | None:
-        node = store.node
-        target: ir.Expr | None = None
-        if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
-            is_method = not any(isinstance(a, External) for a in self.events.value(node.func.value).atoms)
-            target = node.func.value if is_method or not node.args else node.args[0].value
-        elif isinstance(node, ir.Assign) and isinstance(node.targets[0], ir.Sub):
-            target = node.targets[0].value
-        if isinstance(target, ir.Attr):
-            return target.attr
-        return target.id if isinstance(target, ir.Name) else None
 
     def is_agent(self, buffer: ReplayBuffer) -> bool:
         """Whether the class that holds the buffer also learns from it: an agent with a container, no buffer class."""

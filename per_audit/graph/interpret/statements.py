@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import spelled
 from per_audit.graph.interpret.frame import ALL, Frame
+from per_audit.graph.interpret.grown import grown
 from per_audit.graph.interpret.iteration import turns_of
 from per_audit.graph.interpret.listed import listed
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, ClassRef, External, Func, Instance, ModuleRef, Value, of
@@ -45,8 +46,7 @@ class Statements:
         if node.value is None:
             return
         value = self.interpreter.evaluator.eval(node.value, frame)
-        if (grown := self.interpreter.targets.grown(node, frame)) is not None:
-            value = value.join(of(grown))
+        value = grown(self.interpreter, node, value, frame)
         for target in node.targets:
             self.interpreter.targets.assign(target, value, frame, node, node.value)
 

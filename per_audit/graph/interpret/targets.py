@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import spelled
-from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known import mappings
-from per_audit.graph.interpret.known.draws import same
-from per_audit.graph.interpret.roles import POLICY, VALUE, name_of, role_of, role_of_name
+from per_audit.graph.interpret.roles import POLICY, VALUE, role_of, role_of_name
 from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
@@ -191,32 +189,6 @@ class Targets:
             roles |= known.roles
         stores[key] = ev.Store(container, node, frame.function, frame.module.path, how, joined, source, index, roles)
         self.interpreter.add_content(container, value)
-
-    def grown(self, node: ir.Assign, frame: Frame) -> Alloc | None:
-        """The array that an attribute holds once more is joined to it: `self.rows = np.vstack((self.rows, row))`.
-
-        It may be cut to its end at once. What it began as, be it None or the first row, is another value.
-        """
-        target, joined = node.targets[0], node.value
-        if not isinstance(target, ir.Attr):
-            return None
-        if isinstance(joined, ir.Sub) and isinstance(joined.index, (ir.Slice, ir.Seq)):
-            joined = joined.value
-        if not isinstance(joined, ir.Call) or not joined.args:
-            return None
-        if name_of(joined.func) not in ext.JOINS or not isinstance(joined.func, ir.Attr):
-            return None
-        first = joined.args[0].value
-        parts = first.items if isinstance(first, ir.Seq) else []
-        if joined.func.attr == "append":
-            parts = [arg.value for arg in joined.args if not arg.keyword]
-        if len(parts) != 2 or not same(parts[0], target):
-            return None
-        array = Alloc(joined, "array")
-        self.store(
-            array, joined, frame, "append", self.interpreter.events.value(parts[1]), parts[1], None, role_of(target)
-        )
-        return array
 
     def _is_grown(self, container: Alloc) -> bool:
         """Whether the call that makes an array joins it to what there was."""

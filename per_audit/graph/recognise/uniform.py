@@ -185,7 +185,8 @@ class Uniform:
                 isinstance(site.node.func, ir.Attr) and self._takes_place(site.path, site.node, site.node.func.value)
                 for site in callers
             )
-        return not isinstance(around, ir.Assign) or self._takes_place(store.path, store.node, store.node.left)
+        sides = (store.node.left, store.node.right)
+        return not isinstance(around, ir.Assign) or any(self._takes_place(store.path, store.node, s) for s in sides)
 
     def _is_shuffled_rollout(self, buffer: ReplayBuffer) -> bool:
         """Whether positions are shuffled of what a loop fills from the beginning, counting from none."""

@@ -1,0 +1,37 @@
+"""What a container is called where something is put into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import External
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret.events import Events
+
+
+def container_name(node: ir.Node, events: Events) -> str | None:
+    """The name or attribute into which a statement, call or display puts something; None for what has none."""
+    target = _container(node, events)
+    if isinstance(target, ir.Seq) and target.items:  # what is joined: `np.vstack((rows, row))`
+        first = target.items[0]
+        target = first.value if isinstance(first, ir.Sub) else first
+    if isinstance(target, ir.Attr):
+        return target.attr
+    return target.id if isinstance(target, ir.Name) else None
+
+
+def _container(node: ir.Node, events: Events) -> ir.Expr | None:
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
+        is_method = not any(isinstance(atom, External) for atom in events.value(node.func.value).atoms)
+        return node.func.value if is_method or not node.args else node.args[0].value
+    if isinstance(node, ir.Assign) and isinstance(node.targets[0], ir.Sub):
+        return node.targets[0].value
+    if isinstance(node, ir.Aug):
+        return node.target
+    if isinstance(node, ir.Bin):
+        return node.right if isinstance(node.left, ir.Seq) else node.left
+    if isinstance(node, ir.Seq):
+        return next((item.value for item in node.items if isinstance(item, ir.Star)), None)
+    return None
