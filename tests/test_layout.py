@@ -21,8 +21,9 @@ TESTED_WITH = {
     "fixes/test_vendor": "fixes/module",
     "fixes/recipes/batch/test_travel": "fixes/recipes/batch/handles",
     "fixes/recipes/containers/test_container_swap": "fixes/recipes/containers/branches fixes/recipes/containers/seeded",
-    "fixes/recipes/containers/test_index_swap": "fixes/recipes/learning/settled",
+    "fixes/recipes/containers/test_index_swap": "fixes/recipes/settled",
     "fixes/recipes/learning/test_losses": ("fixes/recipes/learning/elementwise fixes/recipes/learning/rewarded"),
+    "fixes/recipes/test_lap": "fixes/recipes/learning/huber",
     "fixes/recipes/repairs/test_rising_beta": (
         "fixes/recipes/repairs/constructed fixes/recipes/repairs/defect fixes/recipes/repairs/splices"
     ),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import lap
 from per_audit.fixes.recipes.containers.branches import alternatives
 from per_audit.fixes.recipes.containers.remade import first_made
 from per_audit.fixes.recipes.containers.seeded import seed_of
-from per_audit.fixes.recipes.learning import lap, no_loss
+from per_audit.fixes.recipes.learning import no_loss
 from per_audit.fixes.recipes.learning.delegated import Delegated
 from per_audit.fixes.recipes.learning.differentiated import Differentiated
 from per_audit.fixes.recipes.learning.fitted_rows import FittedRows

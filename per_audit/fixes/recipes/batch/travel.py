@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused, TravelsWhole
+from per_audit.fixes.recipes import lap
 from per_audit.fixes.recipes.batch import annotated, returned
 from per_audit.fixes.recipes.batch.handles import handle_of
 from per_audit.fixes.recipes.containers import branches
-from per_audit.fixes.recipes.learning import lap
 from per_audit.graph.interpret.values import UNKNOWN, TupleOf, Value
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.containers import classwide
 from per_audit.fixes.recipes.containers.remade import is_empty
-from per_audit.fixes.recipes.learning.settled import changed, is_parameter, is_settled, root_of, targets
+from per_audit.fixes.recipes.settled import changed, is_parameter, is_settled, root_of, targets
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer

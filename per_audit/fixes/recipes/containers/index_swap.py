@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import shared
+from per_audit.fixes.recipes import lap, shared
 from per_audit.fixes.recipes.batch.travel import INDICES, Consumer, Travel, weights_of
 from per_audit.fixes.recipes.containers import emptied, loaded, protected, unread
 from per_audit.fixes.recipes.containers.branches import alternatives
 from per_audit.fixes.recipes.containers.remade import constructed
 from per_audit.fixes.recipes.containers.rewards import stored_reward
 from per_audit.fixes.recipes.containers.slots import slots_of
-from per_audit.fixes.recipes.learning import lap
-from per_audit.fixes.recipes.learning.settled import targets
+from per_audit.fixes.recipes.settled import targets
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.containers.emptied import Reads, is_zero, most, pairs
 from per_audit.fixes.recipes.containers.remade import constructed
-from per_audit.fixes.recipes.learning.settled import targets
+from per_audit.fixes.recipes.settled import targets
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer

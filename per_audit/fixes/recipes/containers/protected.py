@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes.learning.settled import targets
+from per_audit.fixes.recipes.settled import targets
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer

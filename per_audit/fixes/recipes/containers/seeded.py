@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.fixes.recipes.learning.settled import is_settled, root_of
+from per_audit.fixes.recipes.settled import is_settled, root_of
 from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:

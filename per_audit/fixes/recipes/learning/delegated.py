@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import lap
 from per_audit.fixes.recipes.batch import annotated
 from per_audit.fixes.recipes.batch.travel import WEIGHTS, Consumer
-from per_audit.fixes.recipes.learning import joint, lap
+from per_audit.fixes.recipes.learning import joint
 from per_audit.fixes.recipes.learning.differentiated import Differentiated, compiles
 from per_audit.fixes.recipes.learning.losses import Losses
 from per_audit.fixes.recipes.learning.priorities import absolute_errors, after_step

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes.learning import fitted_by, lap
+from per_audit.fixes.recipes import lap
+from per_audit.fixes.recipes.learning import fitted_by, huber
 from per_audit.graph.interpret.values import Drawn, Func, Result
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class FittedRows:
             if (loss := site.node.argument(None, "loss")) is not None
         ]
         if lap.is_chosen(self.draft):
-            lap.compile_huber(self.draft, losses, where)
+            huber.compile_huber(self.draft, losses, where)
             return
         if not losses:
             self.draft.assumptions.append(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import lap
 from per_audit.fixes.recipes.batch.travel import Consumer
-from per_audit.fixes.recipes.learning import lap, rewarded, taped
+from per_audit.fixes.recipes.learning import huber, rewarded, taped
 from per_audit.fixes.recipes.learning.columns import is_reward_alone
 from per_audit.fixes.recipes.learning.elementwise import keep_elements
 from per_audit.fixes.recipes.learning.pairs import refuse_pairs
@@ -266,7 +267,7 @@ class Losses:
     def weight(self, losses: list[Loss]) -> None:
         """Make every loss element-wise and weigh it, or Huber's where nothing is weighted."""
         if lap.is_chosen(self.draft):
-            lap.adjust(self, losses)
+            huber.adjust(self, losses)
             return
         reduced = [loss for loss in losses if loss.mean_of is None and not loss.is_taped]
         tops = {self._sum_of(loss, reduced) for loss in reduced}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.recipes.learning.fitted_by import FITS
 from per_audit.fixes.recipes.learning.losses import Losses
-from per_audit.fixes.recipes.learning.settled import targets
+from per_audit.fixes.recipes.settled import targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes.learning import lap
+from per_audit.fixes.recipes import lap
 
 if TYPE_CHECKING:
     from per_audit.graph import LibraryBuffer

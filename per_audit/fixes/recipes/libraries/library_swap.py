@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import lap
 from per_audit.fixes.recipes.batch.travel import Consumer
-from per_audit.fixes.recipes.learning import lap
 from per_audit.fixes.recipes.learning.delegated import Delegated
 from per_audit.fixes.recipes.learning.losses import Loss, Losses
 from per_audit.fixes.recipes.learning.priorities import absolute_errors, after_step

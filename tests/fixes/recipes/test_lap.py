@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ...rewriting import Files, agent, check_fixed, check_refused, run
-from ..containers import test_index_swap
-from ..containers.test_container_swap import changed
-from . import test_delegated, test_fitted_rows, test_taped
+from ..rewriting import Files, agent, check_fixed, check_refused, run
+from .containers import test_index_swap
+from .containers.test_container_swap import changed
+from .learning import test_delegated, test_fitted_rows, test_taped
 
 IMPORTS = """\
 import torch

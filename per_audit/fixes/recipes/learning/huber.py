@@ -1,4 +1,4 @@
-"""Loss-adjusted replay (`--buffer lap`): the critics' losses become Huber's, and no weights are carried to them."""
+"""Loss-adjusted replay (`--buffer lap`): the critics' losses become Huber's."""
 
 from __future__ import annotations
 
@@ -15,37 +15,16 @@ if TYPE_CHECKING:
 _HELPER = "lap_loss"
 _NOTE = "Huber's loss, which needs no weights under draws by max(|TD error|, 1)^alpha"
 _HUBER = {"smooth_l1_loss", "huber_loss", "SmoothL1Loss", "HuberLoss"}
-WEIGHTS = "_"
-"""The name of what stands in the place of the weights: ones, which nothing reads."""
 
-STEP = (
+_STEP = (
     "LAP (Fujimoto et al. 2020, arXiv 2007.06049) draws by max(|TD error|, minimum)^alpha and corrects for it by"
     " Huber's loss with the same minimum, 1 unless set: where nearly all TD errors are smaller than that, as with small"
     " rewards, draws are uniform, so set minimum= of the buffer and of lap_loss to the scale of the TD errors"
 )
-HALVED = (
+_HALVED = (
     "lap_loss is half of the squared TD error up to its minimum, as in the paper: where the loss was the plain square,"
     " gradients of small errors are half of what they were"
 )
-ACTOR_CRITIC = (
-    "prioritised draws often fall behind uniform ones in actor-critic code, because the actor learns from transitions"
-    " with large TD errors (Saglam et al., JAIR 2023); LAP was made for such code: compare with the code as it was"
-)
-
-
-def is_chosen(draft: Draft) -> bool:
-    """Whether the fix is one to loss-adjusted replay."""
-    return draft.options.buffer == "lap"
-
-
-def carried(draft: Draft, weights: str, indices: str, *, is_raw: bool = False) -> list[str]:
-    """What travels behind the batch: weights and indices, without weights indices alone.
-
-    What a draw gives (`is_raw`) are three values in any case.
-    """
-    if not is_chosen(draft):
-        return [weights, indices]
-    return [WEIGHTS, indices] if is_raw else [indices]
 
 
 def adjust(losses: Losses, found: list[Loss]) -> None:
@@ -68,7 +47,7 @@ def adjust(losses: Losses, found: list[Loss]) -> None:
         _replace(losses, loss)
         if all(are_halved) and half is not None:
             losses.draft.replace(losses.path, *half, "", "the loss has the half already")
-    _say(losses.draft, *(() if all(are_halved) else (HALVED,)), STEP)
+    _say(losses.draft, *(() if all(are_halved) else (_HALVED,)), _STEP)
 
 
 def _inner_factor(losses: Losses, loss: Loss) -> float:
@@ -209,10 +188,4 @@ def compile_huber(draft: Draft, sites: list[tuple[ev.CallSite, ir.Expr]], fit: s
         changed.append(draft.where(site.path, site.node))
     if len(changed) > 1:
         draft.assumptions.append(f"all models that are compiled at {', '.join(changed)} learn with Huber's loss now")
-    _say(draft, *((HALVED,) if changed else ()), STEP)
-
-
-def refuse_library(draft: Draft, buffer: str) -> None:
-    """Refuse buffers of libraries: what takes their place is prioritised with weights."""
-    if is_chosen(draft):
-        raise Refused(f"what takes the place of {buffer} draws with weights; --buffer lap is for buffers of your own")
+    _say(draft, *((_HALVED,) if changed else ()), _STEP)
