@@ -45,7 +45,8 @@ class ReplayBuffer:
     `owner` is the class that holds it, None where it is a variable of a function or module. `function` draws from it.
     `sources` are the random calls that decide what is drawn: the draws themselves, or calls inside what they call.
     `fresh` are the nodes of the stores of what has not been drawn before: new transitions. `switched` are the calls
-    that make a uniform one, in whose place a setting has one made that is drawn from by priority.
+    that make a uniform one, in whose place a setting has one made that is drawn from by priority, or that is given what
+    draws so in its place: `wrapped` are the calls that give it that, each with the class or function of what it is.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class ReplayBuffer:
     sources: set[ir.Node] = field(default_factory=set)
     fresh: set[ir.Node] = field(default_factory=set)
     switched: set[ir.Node] = field(default_factory=set)
+    wrapped: list[tuple[ev.CallSite, ir.Class | ir.Function]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

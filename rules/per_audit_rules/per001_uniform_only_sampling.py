@@ -24,6 +24,92 @@ if TYPE_CHECKING:
 _TITLE = "draw by priority, weight the loss, give the TD errors back"
 
 
+_CHAINED = """import functools
+import random
+from collections import deque
+
+import numpy as np
+
+
+def through_filters(name):
+    def around(inner):
+        @functools.wraps(inner)
+        def outer(store, *args, **kwargs):
+            def step(filters, *args, **kwargs):
+                if not filters:
+                    return inner(store, *args, **kwargs)
+
+                def ahead(*args, **kwargs):
+                    return step(filters[1:], *args, **kwargs)
+
+                return getattr(filters[0], name)(ahead, *args, **kwargs)
+
+            return step(store.filters, *args, **kwargs)
+
+        return outer
+
+    return around
+
+
+class Store:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+        self.size, self.filters = size, []
+
+    @through_filters("put")
+    def put(self, row):
+        self.rows.append(row)
+        return len(self.rows) - 1
+
+    @through_filters("take")
+    def take(self, size, places=None):
+        if places is not None:
+            return [self.rows[place] for place in places]
+        return random.sample(self.rows, size)
+
+    def behind(self, each):
+        self.filters.append(each)
+        return self
+
+
+class Urgent:
+    def __init__(self, store, power=0.6):
+        self.store, self.power = store, power
+        self.urgency = np.zeros(store.size)
+        self.count, self.most = 0, 1.0
+
+    def put(self, ahead, row):
+        self.urgency[self.count % self.store.size] = self.most**self.power
+        self.count += 1
+        return ahead(row)
+
+    def take(self, ahead, size):
+        held = self.urgency[: self.count]
+        places = np.random.choice(len(held), size, p=held / held.sum())
+        return ahead(size, places=places)
+"""
+_PLAYED = """import torch
+
+
+def learn(net, frozen, batch, optimizer):
+    before, choice, gain, ahead, over = map(torch.as_tensor, zip(*batch))
+    values = net(before).gather(1, choice[:, None])[:, 0]
+    goals = gain + 0.99 * (1 - over) * frozen(ahead).max(1).values.detach()
+    optimizer.zero_grad()
+    torch.nn.functional.mse_loss(values, goals).backward()
+    optimizer.step()
+
+
+def play(env, net, frozen, store, optimizer, steps=100_000):
+    state = env.reset()
+    for _ in range(steps):
+        action = net.act(state)
+        following, reward, over, _ = env.step(action)
+        store.put((state, action, reward, following, over))
+        state = env.reset() if over else following
+        if len(store.rows) > 64:
+            learn(net, frozen, store.take(64), optimizer)
+"""
 _TABLE = """import torch
 
 
@@ -191,21 +277,16 @@ class UniformOnlySampling(Rule):
             which += ", of each batch of which chosen transitions have a share,"
         elif is_chosen := is_beside_given(graph, buffer):
             which += ", beside which given data have a share of each batch,"
-        others = list(self._prioritised(graph))
-        evidence = (*graph.chain(buffer), *self._by_priority(graph))
+        evidence = (*graph.chain(buffer), *self._by_priority(graph, buffer))
         seen = {link.role for link in evidence}
-        otherwise = (
-            f"cannot draw them by priority, as {others[0][2]} of another agent does"
-            if others
-            else "nothing draws them by priority"
-        )
+        path, node, otherwise = self._otherwise(graph, buffer)
         return Finding(
             self.code,
             self.name,
             Severity.INFO if is_chosen or self._is_tried_out(graph, buffer) else self.severity,
             "high" if {"stored", "learnt"} <= seen else "medium",
-            f"{which} draws {what} uniformly (`{draw}`), and {otherwise}",
-            graph.place(buffer.path, buffer.draws[0]),
+            f"{which} draws {what} uniformly (`{draw}`){otherwise}",
+            graph.place(path, node),
             graph.symbol(buffer.function, buffer.path),
             evidence,
             FixOffer(title=_TITLE),
@@ -217,8 +298,29 @@ class UniformOnlySampling(Rule):
         trials = [graph.demos.around(site.path, site.node) for site in buffer.instances]
         return bool(trials) and None not in trials and not any(map(graph.learns, graph.project.functions))
 
-    def _by_priority(self, graph: ReplayGraph) -> Iterable[Evidence]:
-        """A prioritised buffer of another agent, which this one could use."""
+    def _otherwise(self, graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[str, ir.Expr, str]:
+        """The place to change, and how what is drawn there could be drawn by priority.
+
+        Where objects of a class are given what draws by priority in their place, those that are not are to change.
+        """
+        made = [site for site in buffer.instances if site.node not in buffer.switched and not is_test(site.path)]
+        if buffer.wrapped and made:
+            first = min(made, key=lambda site: (site.path, site.node.start))
+            more = f" and in {len(made) - 1} more places" if len(made) > 1 else ""
+            site, given = buffer.wrapped[0]
+            at = graph.place(site.path, site.node)
+            named = f"{graph.project.qualified(given)}, as at {at.path}:{at.line}"
+            return first.path, first.node, f" where it is made here{more}, and is given no {named}"
+        others = list(self._prioritised(graph))
+        how = f"cannot draw them by priority, as {others[0][2]} of another agent does" if others else ""
+        return buffer.path, buffer.draws[0], f", and {how or 'nothing draws them by priority'}"
+
+    def _by_priority(self, graph: ReplayGraph, buffer: ReplayBuffer | None = None) -> Iterable[Evidence]:
+        """What draws by priority in the buffer's place elsewhere, or one of another agent, which this one could use."""
+        for site, given in buffer.wrapped[:1] if buffer is not None else ():
+            note = f"the {graph.project.qualified(given)} that is given here draws by priority in its place"
+            yield graph.evidence(site.path, site.node, "prioritised", note)
+            return
         for path, node, name in list(self._prioritised(graph))[:1]:
             note = f"another agent draws by priority from {name}, which could serve this one"
             yield graph.evidence(path, node, "prioritised", note)
@@ -952,6 +1054,30 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example(
+            "a memory that draws through what it is given, and is given nothing that draws by priority",
+            {
+                "store.py": _CHAINED,
+                "learn.py": _PLAYED,
+                "by_urgency.py": """from learn import play
+from store import Store, Urgent
+
+
+def main(env, net, frozen, optimizer):
+    store = Store(20_000)
+    store.behind(Urgent(store))
+    play(env, net, frozen, store, optimizer)
+""",
+                "plain.py": """from learn import play
+from store import Store
+
+
+def main(env, net, frozen, optimizer):
+    store = Store(20_000)  # <- PER001
+    play(env, net, frozen, store, optimizer)
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -1351,6 +1477,22 @@ def train(folder, model, optimizer):
         loss.backward()
         optimizer.step()
 """
+            },
+        ),
+        Example(
+            "a memory that is given what draws by priority wherever it is made",
+            {
+                "store.py": _CHAINED,
+                "learn.py": _PLAYED,
+                "by_urgency.py": """from learn import play
+from store import Store, Urgent
+
+
+def main(env, net, frozen, optimizer):
+    store = Store(20_000)
+    store.behind(Urgent(store))
+    play(env, net, frozen, store, optimizer)
+""",
             },
         ),
     )

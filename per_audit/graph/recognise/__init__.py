@@ -19,6 +19,7 @@ from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.draws.moved import is_moved_on
 from per_audit.graph.recognise.evidence import Evidence
 from per_audit.graph.recognise.learning.alternatives import Alternatives
+from per_audit.graph.recognise.learning.wrapped import Wrappers
 from per_audit.graph.recognise.prioritised import Prioritised
 from per_audit.graph.recognise.uniform import Uniform
 
@@ -33,7 +34,7 @@ def find_buffers(graph: ReplayGraph) -> None:
     by_priority = Prioritised(evidence)
     prioritised = by_priority.find()
     drawing = {buffer.function for buffer in prioritised if buffer.owner is not None}
-    alternatives = Alternatives(graph, by_priority.functions | drawing)
+    alternatives = Alternatives(graph, by_priority.functions | drawing, Wrappers(graph, by_priority.choosing))
     finder = Uniform(evidence, alternatives)
     uniform = [
         buffer

@@ -44,6 +44,11 @@ class Prioritised:
         found.discard(None)
         return found
 
+    def choosing(self) -> set[ev.Owner]:
+        """The functions that draw by priority, and those that do so for others to read what is there."""
+        weighted = {draw.function for draw in self.evidence.by_priority() if draw.node not in self._acted}
+        return self.functions | weighted
+
     @cached_property
     def _acted(self) -> set[ir.Node]:
         """The draws of actions, which environments are told: what is read at one is kept for each action."""

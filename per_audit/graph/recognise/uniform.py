@@ -90,6 +90,7 @@ class Uniform:
                 self.twins.append(buffer)
             else:
                 buffer.switched = self.alternatives.switched(buffer)
+                buffer.wrapped = self.alternatives.wrapped(buffer)
                 found.append(buffer)
         self.twins, found = merged(self.twins), merged(found)
         return [buffer for buffer in found if not is_within(self.graph, buffer, [*found, *self.twins])]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Atom
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
+    from per_audit.graph.recognise.learning.wrapped import Handed, Wrappers
 
 _SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio"}
 _UNITS = {"step", "steps", "epoch", "epochs", "episode", "episodes", "update", "updates", "iteration", "iterations"}
@@ -28,10 +29,11 @@ _NUMBERS = {"builtins", "jax", "math", "numpy", "random", "scipy", "tensorflow",
 class Alternatives:
     """Asked whether a buffer is more than drawn from uniformly; `weighted` are the functions that draw by priority."""
 
-    def __init__(self, graph: ReplayGraph, weighted: set[ev.Owner]) -> None:
+    def __init__(self, graph: ReplayGraph, weighted: set[ev.Owner], wrappers: Wrappers) -> None:
         self.graph = graph
         self.events = graph.events
         self.weighted = weighted
+        self._wrappers = wrappers
         self._holders = Holders(graph)
 
     def has_prioritised_path(self, buffer: ReplayBuffer) -> bool:
@@ -116,11 +118,19 @@ class Alternatives:
 
     def _is_one_of_two(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
         """Whether the call that makes the object is one way, and the other makes an object that draws by priority."""
-        if self._under_switch(site.path, site.node):
+        if self._under_switch(site.path, site.node) or self._is_wrapped(buffer, site):
             return True
         if self.graph.is_agent(buffer):
             return False  # two agents may be two algorithms
         return self._draws_by_priority(site) or self.has_other_way(site.path, site.node)
+
+    def wrapped(self, buffer: ReplayBuffer) -> list[Handed]:
+        """The calls by which an object of the buffer's class is given what draws by priority in its place."""
+        return self._wrappers.handed(buffer.owner)
+
+    def _is_wrapped(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
+        """Whether an object is given, where it is made, what draws by priority in its place."""
+        return any(each.path == site.path and each.function is site.function for each, _ in self.wrapped(buffer))
 
     def has_other_way(self, path: str, node: ir.Node, but: Set[ir.Node] = frozenset()) -> bool:
         """Whether an object that draws by priority is made where a test around the node turns out otherwise.

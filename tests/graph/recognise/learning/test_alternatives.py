@@ -7,6 +7,7 @@ import pytest
 from per_audit.facts import extract, ir
 from per_audit.graph import PRIORITISED, UNIFORM, link
 from per_audit.graph.recognise.learning.alternatives import Alternatives
+from per_audit.graph.recognise.learning.wrapped import Wrappers
 from per_audit.source.resolve import Modules
 
 
@@ -761,7 +762,7 @@ def test_the_other_way_is_none_where_what_it_makes_is_left_out(project):
     )
     calls = {ir.last_name(site.node.func): (site.path, site.node) for site in graph.events.calls.values()}
     (drawing,) = graph.project.functions
-    alternatives = Alternatives(graph, {drawing})
+    alternatives = Alternatives(graph, {drawing}, Wrappers(graph, set))
     assert alternatives.has_other_way(*calls["Plain"])
     assert not alternatives.has_other_way(*calls["Plain"], but={calls["Several"][1]})
     assert not alternatives.has_other_way(*calls["Several"])
