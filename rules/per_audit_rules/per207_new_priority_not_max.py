@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED
-from per_audit.graph.memory.eviction import goes_round
+from per_audit.graph.memory.laps import goes_round
 from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import STORED

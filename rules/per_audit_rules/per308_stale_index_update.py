@@ -10,7 +10,7 @@ from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED
 from per_audit.graph.liveness.frequency import locks, threads
 from per_audit.graph.memory.capacity import capacity_of, read
-from per_audit.graph.memory.eviction import lengths_of_laps
+from per_audit.graph.memory.laps import lengths_of_laps
 from per_audit.graph.prioritised.priorities import trail
 from per_audit.rule import Example, Rule
 

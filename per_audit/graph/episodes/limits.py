@@ -168,7 +168,7 @@ def longest(graph: ReplayGraph, loop: ir.For | ir.While, unlimited: float | None
     most = unlimited if not limits or max(limits) == math.inf else max(limits)
     if most is None or goes_on(loop):
         return None
-    told = _told(loop)
+    told = _told(graph, loop)
     is_left = any(isinstance(node, ir.If) and breaks(node) and _holds(node.test, told) for node in _own(loop.body))
     return most if is_left or (isinstance(loop, ir.While) and _fails(loop.test, told)) else None
 
@@ -181,10 +181,10 @@ def _own(body: list[ir.Stmt]) -> Iterator[ir.Node]:
             yield from _own([child for child in ir.children(part) if isinstance(child, ir.Stmt)])
 
 
-def _told(loop: ir.For | ir.While) -> set[str]:
+def _told(graph: ReplayGraph, loop: ir.For | ir.While) -> set[str]:
     """The names that hold at a time limit: the flag of a step, and what is made of it by `or`."""
     made = [pair for node in ir.walk(*loop.body) if isinstance(node, ir.Assign) for pair in _pairs(node)]
-    told = {name for target, value in made if _is_step(value) for name in _flag(target)}
+    told = {name for target, value in made if _is_step(value) for name in _flag(graph, target, value)}
     while more := {name for target, value in made if _holds(value, told) for name in _names([target])} - told:
         told |= more
     return told
@@ -203,11 +203,35 @@ def _is_step(node: ir.Expr | None) -> bool:
     return isinstance(node, ir.Call) and getattr(node.func, "attr", "") == "step"
 
 
-def _flag(target: ir.Expr) -> Iterator[str]:
-    """The name of the flag that a time limit raises: the third of what a step returns, and the fourth of five."""
+def _flag(graph: ReplayGraph, target: ir.Expr, step: ir.Expr | None) -> Iterator[str]:
+    """The name of the flag that a time limit raises: the third of what a step returns, and the fourth of five.
+
+    It is the third of five, too, where the project's own step gives no flag behind it: `return state, reward, done, {},
+    cost`.
+    """
     items = target.items if isinstance(target, ir.Seq) else []
-    place = _TRUNCATED if len(items) > _TRUNCATED + 1 else _DONE
+    is_second = len(items) > _TRUNCATED + 1 and not _has_one_flag(graph, step)
+    place = _TRUNCATED if is_second else _DONE
     yield from _names(items[place : place + 1])
+
+
+def _has_one_flag(graph: ReplayGraph, step: ir.Expr | None) -> bool:
+    """Whether a step is the project's own, and gives what is written as no flag in the place of the second one."""
+    site = graph.events.calls.get(step) if isinstance(step, ir.Call) else None
+    called = [func.node for func in site.targets if isinstance(func.node, ir.Function)] if site is not None else []
+    returned = [
+        node.value
+        for function in called
+        for node in ir.walk_scope(function.body)
+        if isinstance(node, ir.Return) and isinstance(node.value, ir.Seq)
+    ]
+    return bool(returned) and all(
+        len(value.items) > _TRUNCATED and _is_no_flag(value.items[_TRUNCATED]) for value in returned
+    )
+
+
+def _is_no_flag(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Map) or (isinstance(node, ir.Const) and not node.value)
 
 
 def _names(targets: list[ir.Expr]) -> Iterator[str]:

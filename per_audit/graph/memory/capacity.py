@@ -11,14 +11,16 @@ from per_audit.graph.interpret.known.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory import axes
+from per_audit.graph.memory.counters import is_counter, is_length
 from per_audit.graph.memory.given import class_around, given
+from per_audit.graph.memory.laps import lengths_of_laps
 from per_audit.graph.memory.looked_up import default_beside, looked_up
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.vocabulary import TRANSPARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Set
 
     from per_audit.graph.interpret.values import Alloc
     from per_audit.graph.memory.given import Calls
@@ -97,7 +99,9 @@ def capacity_of(
             made = [number for term in sizes for number in known[term]]
             if container.kind == "array" and set(made) == {1}:
                 continue  # a number in the form of an array, among what the memory may be: no batch is drawn of it
-            limits = (*_compared(graph, container), *_roomy(graph, container), *_last(graph, container))
+            limits = [*_compared(graph, container), *_roomy(graph, container), *_last(graph, container)]
+            if container.kind == "list" and not (sizes or limits):
+                limits = lengths_of_laps(graph, container)  # it grows at its end until the positions go round
             kept = [number for term in limits for number in _numbers(graph, term, asked)]
             # A deque holds no more than it is made for: a larger limit that is kept by hand is never come to.
             is_limited = container.kind == "deque" and any(made) and None not in made
@@ -236,35 +240,39 @@ def _leading(shape: ir.Expr) -> list[ir.Expr]:
 
 
 def _compared(graph: ReplayGraph, container: Alloc) -> list[Term]:
-    """What the length of the container is compared with where something is taken out of it."""
+    """What the length of the container, or a count of what is added, is compared with where something is taken out."""
     found: list[Term] = []
-    for evict in graph.events.evictions.values():
-        if evict.container == container:
-            found += _lengths(graph, evict.path, evict.node)
+    evictions = [evict for evict in graph.events.evictions.values() if evict.container == container]
+    stores = graph.events.stores.values() if evictions else ()
+    adding = {s.function for s in stores if s.container == container and s.how == "append"} - {None}
+    beside = set(ir.walk(*(function for function in adding if function is not None)))
+    for evict in evictions:
+        found += _lengths(graph, evict.path, evict.node, beside)
     return found
 
 
-def _lengths(graph: ReplayGraph, path: str, node: ir.Node) -> list[Term]:
-    """What tests around a node, in its function, compare a length with."""
+def _lengths(graph: ReplayGraph, path: str, node: ir.Node, beside: Set[ir.Node] = frozenset()) -> list[Term]:
+    """What tests around a node, in its function, compare a length with, or what is counted `beside` what is added."""
     found: list[Term] = []
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Function, ir.Lambda)):
             break
         if isinstance(around, (ir.If, ir.While)):
-            found += _limits(graph, path, around.test)
+            found += _limits(graph, path, around.test, beside)
     return found
 
 
-def _limits(graph: ReplayGraph, path: str, test: ir.Expr) -> list[Term]:
+def _limits(graph: ReplayGraph, path: str, test: ir.Expr, beside: Set[ir.Node]) -> list[Term]:
     """What a test compares a length with, be it only where that is a limit: `n != -1 and len(rows) > n`."""
     if isinstance(test, ir.Logic) and test.op == "and":
         first = test.left.left if isinstance(test.left, ir.Cmp) else test.left
-        tested, limits = graph.symbols.term(path, first), _limits(graph, path, test.right)
+        tested, limits = graph.symbols.term(path, first), _limits(graph, path, test.right, beside)
         return limits if limits == [tested] else []
     sides = (test.left, *test.rights) if isinstance(test, ir.Cmp) else ()
-    if not any(map(_is_length, sides)):
+    counted = [is_length(side) or is_counter(side, beside) for side in sides]
+    if not any(counted):
         return []
-    return [graph.symbols.term(path, side) for side in sides if not _is_length(side)]
+    return [graph.symbols.term(path, side) for side, is_count in zip(sides, counted, strict=True) if not is_count]
 
 
 def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
@@ -286,7 +294,7 @@ def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
                 if store.node in inside and isinstance(around.test, ir.Cmp):
                     left = around.test.left
                     measured = graph.events.value(left.args[0].value).atoms if isinstance(left, ir.Call) else ()
-                    if _is_counter(left, inside) or not beside.isdisjoint(measured):
+                    if is_counter(left, inside) or not beside.isdisjoint(measured):
                         found.append(graph.symbols.term(store.path, around.test.rights[0]))
                 break
     return found
@@ -311,26 +319,9 @@ def _with_room(branch: ir.If) -> list[ir.Stmt]:
     test = branch.test
     if not isinstance(test, ir.Cmp) or len(test.rights) != 1:
         return []
-    if not _is_length(test.left) and not isinstance(test.left, (ir.Name, ir.Attr)):
+    if not is_length(test.left) and not isinstance(test.left, (ir.Name, ir.Attr)):
         return []
     return branch.body if test.ops[0] in ("<", "!=") else branch.orelse if test.ops[0] in ("==", ">=") else []
-
-
-def _is_counter(node: ir.Expr, inside: set[ir.Node]) -> bool:
-    """Whether a name or attribute is raised by one where something is added: it counts what is held."""
-    return any(
-        isinstance(part, ir.Aug)
-        and part.op == "+"
-        and isinstance(part.value, ir.Const)
-        and part.value.value == 1
-        and type(part.target) is type(node)
-        and name_of(part.target) == name_of(node)
-        for part in inside
-    )
-
-
-def _is_length(node: ir.Expr) -> bool:
-    return isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len" and bool(node.args)
 
 
 def _numbers(graph: ReplayGraph, term: Term, asked: _For = _ANYBODY, depth: int = _DEEPEST) -> list[int | None]:

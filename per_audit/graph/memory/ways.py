@@ -10,6 +10,7 @@ from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.frequency.lives import Lives, names_in
 from per_audit.graph.liveness.memories.usage import without_unmade
+from per_audit.graph.liveness.names.uncalled import without_unnamed
 from per_audit.graph.memory.branches import Way, together
 from per_audit.graph.memory.breaks import is_left_after, passes_until_left
 from per_audit.graph.memory.capacity import number_of
@@ -87,9 +88,9 @@ class Ways:
         if not isinstance(function, ir.Function) or function in below.functions or len(below.functions) == FAR:
             return None
         callers = graph.callers.get(function, [])
-        # Neither a test nor what belongs to an agent that nothing makes is a run of the program.
+        # Neither a test nor what belongs to an agent that nothing makes, or is named nowhere, is a run of the program.
         sites = without_unmade(graph, [site for site in callers if not is_test(site.path)])
-        sites = without_ruled_out(graph, path, node, function, sites)
+        sites = without_unnamed(graph, without_ruled_out(graph, path, node, function, sites))
         if not callers and _is_by_hand(graph, function):
             return self._ended(below, None)
         if not sites or len(sites) > MOST:

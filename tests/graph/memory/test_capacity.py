@@ -36,6 +36,13 @@ def capacity(graph):
         ("[]", "if len(others) < 9:\n        m.append(1)", None, False),
         ("[]", "if n < 700:\n        m.append(1)\n        n += 1", 700, True),
         ("[]", "if n < 700:\n        m.append(1)\n    n += 1", None, False),
+        ("[]", "m.append(1)\n    n += 1\n    if n > 700:\n        m.pop(0)", 700, True),
+        ("[]", "m.append(1)\n    n += 2\n    if n > 700:\n        m.pop(0)", None, False),
+        ("[]", "m.append(1)\n    k['n'] += 1\n    if k['n'] > 700:\n        m.pop(0)", 700, True),
+        ("[]", "m.append(1)\n    k['n'] += 1\n    if k['o'] > 700:\n        m.pop(0)", None, False),
+        ("[]", "m.append(1)\n    if n < 700:\n        m[n % 700] = 1", 700, True),
+        ("[]", "m.append(1)\n    if n < size:\n        m[n % size] = 1", None, False),
+        ("[]", "m.append(1)\n    m[0] = 1", None, False),
     ],
 )
 def test_what_the_container_is_made_with(project, made, stored, largest, complete):

@@ -159,6 +159,63 @@ def test_a_time_limit_is_told_by_the_second_flag_of_two():
     assert mosts == [20_000, None]
 
 
+@pytest.mark.parametrize(
+    ("returned", "is_seldom"),
+    [("s, 0.0, s > 9, {}, 1.0", True), ("s, 0.0, s > 9, False, {}", True), ("s, 0.0, s > 9, s > 90, {}", False)],
+)
+def test_a_step_of_ones_own_may_give_other_things_behind_its_only_flag(returned, is_seldom):
+    own = "class Own:\n    def reset(self): return 0\n"
+    own += f"    def step(self, action):\n        s = action + 1\n        return {returned}\n\n"
+    text = PROGRAM.format(loop=EPISODES.format(40, "while not done"), after="")
+    text = text.replace('gym.make("CartPole-v1")', "Own()").replace("reward, done, _ =", "reward, done, _, _ =")
+    (buffer,) = (graph := link([extract("train.py", (own + text).encode())])).buffers
+    assert is_seldom_full(graph, buffer) is is_seldom
+
+
+HELD = """import random
+from collections import deque
+
+class Agent{base}:
+    def __init__(self):
+        self.rows = deque(maxlen=30_000)
+
+    def put(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    {decorator}
+    def remember(self, state, action, reward, next_state, done):
+        self.put(state, action, reward, next_state, done)
+
+    def learn(self, model):
+        model.fit(random.sample(self.rows, 32))
+
+def train(env, model):
+    agent = Agent()
+    for step in range(20_000):
+        next_state, reward, done, _ = env.step(model.act())
+        agent.put(step, 0, reward, next_state, done)
+        agent.learn(model)
+        {call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "decorator", "call", "most"),
+    [
+        ("", "", "", 20_000),
+        ("(object)", "", "", 20_000),
+        ("(Callback)", "", "", None),  # of whoever calls that
+        ("", "@hook", "", None),
+        ("", "", "model.tell(agent.remember)", None),
+        ("", "", "getattr(agent, 'remember')(*model.row())", None),
+    ],
+)
+def test_a_method_that_is_named_nowhere_stores_nothing(base, decorator, call, most):
+    text = HELD.format(base=base, decorator=decorator, call=call)
+    graph = link([extract("train.py", text.encode())])
+    assert [never_full(graph, buffer) for buffer in graph.buffers] == [most]
+
+
 def test_an_environment_that_is_an_option_of_the_command_line():
     text = PROGRAM.format(loop=EPISODES.format(40, "while not done"), after="")
     text = text.replace("args =", 'parser.add_argument("-env", default="CartPole-v0")\nargs =')

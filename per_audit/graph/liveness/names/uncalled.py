@@ -38,6 +38,21 @@ def is_left_uncalled(graph: ReplayGraph, method: ir.Function, naming: Iterable[t
     return _keeps_to_itself(graph, cls, method.name) and all(_keeps_it(graph, site) for site in sites)
 
 
+def without_unnamed(graph: ReplayGraph, sites: list[ev.CallSite]) -> list[ev.CallSite]:
+    """The calls but for those in methods whose names stand nowhere; all where no other is."""
+    return [site for site in sites if not _is_unnamed(graph, site.function)] or sites
+
+
+def _is_unnamed(graph: ReplayGraph, function: ev.Owner) -> bool:
+    """Whether a method has a name that nothing calls it by, and no class or decorator that may do so unseen."""
+    if not isinstance(function, ir.Function) or function.decorators or graph.callers.get(function):
+        return False
+    cls, name = graph.project.class_of.get(function), function.name
+    if cls is None or name.startswith("__") or any(ir.last_name(base) != "object" for base in cls.bases):
+        return False
+    return name.encode() not in graph.unread_words and not graph.project.naming(name)
+
+
 def is_left_experiment(graph: ReplayGraph, function: ir.Node) -> bool:
     """Whether a function that nobody calls makes its own environment, and takes what nothing gives it by default."""
     if not isinstance(function, ir.Function) or graph.project.class_of.get(function) is not None:
