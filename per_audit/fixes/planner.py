@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from per_audit.audit.outcome import Audit
-    from per_audit.findings import Finding
+    from per_audit.findings import Finding, Place
     from per_audit.fixes.plan import FixOptions
     from per_audit.graph import LibraryBuffer, ReplayBuffer, ReplayGraph
 
@@ -48,12 +48,17 @@ def plans_for(findings: Sequence[Finding], graphs: Iterable[ReplayGraph], option
                 if buffer is not together[0]:
                     continue
                 places = {graph.place(each.path, draw) for each in together for draw in each.draws}
-                resolved = tuple(f.id for f in findings if f.rule in _RESOLVED and f.place in places)
+                resolved = tuple(f.id for f in findings if f.rule in _RESOLVED and not places.isdisjoint(_drawn(f)))
                 if resolved:
                     plans += _uniform_plans(graph, buffer, options, resolved)
         plans += plan_repairs(graph, findings, options)
         plans += _library_plans(graph, findings, options)
     return plans
+
+
+def _drawn(finding: Finding) -> list[Place]:
+    """Where the memory of a finding is drawn from."""
+    return [finding.place, *(link.place for link in finding.evidence if link.role == "drawn")]
 
 
 def _uniform_plans(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
+from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.libraries.training import ends_before_learning
+from per_audit.graph.memory.shared import also_drawn, holder, memories
 from per_audit.graph.recognise.learning.chosen import (
     chosen_objects,
     drawn_beside,
@@ -253,18 +254,19 @@ class UniformOnlySampling(Rule):
     severity = Severity.ERROR
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One finding for each buffer that is only drawn from uniformly, at its draw."""
-        for buffer in graph.buffers:
-            if buffer.kind == UNIFORM:
-                yield self._finding(graph, buffer)
+        """One finding for each memory that is only drawn from uniformly, at its draw."""
+        for buffers in memories(graph):
+            findings = [self._finding(graph, buffer, buffers) for buffer in buffers]
+            yield min(findings, key=lambda finding: finding.severity is not self.severity)
         for library in graph.library:
             if not library.prioritised and not ends_before_learning(graph, library):
                 yield self._library(graph, library)
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Finding:
-        name = graph.name_of(buffer)
-        draw = graph.source(buffer.path, buffer.draws[0])
-        beside = drawn_beside(graph, buffer)
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, memory: list[ReplayBuffer]) -> Finding:
+        name = graph.name_of(holder(graph, memory))
+        elsewhere, links = also_drawn(graph, (each for each in memory if each is not buffer))
+        draw = f"`{graph.source(buffer.path, buffer.draws[0])}`{elsewhere}"
+        beside = [each for each in drawn_beside(graph, buffer) if each not in memory]
         which, what = name, "its transitions"
         together = len(beside) + 1 if beside else chosen_objects(graph, buffer)
         if together:
@@ -277,7 +279,7 @@ class UniformOnlySampling(Rule):
             which += ", of each batch of which chosen transitions have a share,"
         elif is_chosen := is_beside_given(graph, buffer):
             which += ", beside which given data have a share of each batch,"
-        evidence = (*graph.chain(buffer), *self._by_priority(graph, buffer))
+        evidence = (*graph.chain(buffer), *links, *self._by_priority(graph, buffer))
         seen = {link.role for link in evidence}
         path, node, otherwise = self._otherwise(graph, buffer)
         return Finding(
@@ -285,7 +287,7 @@ class UniformOnlySampling(Rule):
             self.name,
             Severity.INFO if is_chosen or self._is_tried_out(graph, buffer) else self.severity,
             "high" if {"stored", "learnt"} <= seen else "medium",
-            f"{which} draws {what} uniformly (`{draw}`){otherwise}",
+            f"{which} draws {what} uniformly ({draw}){otherwise}",
             graph.place(path, node),
             graph.symbol(buffer.function, buffer.path),
             evidence,
@@ -1075,6 +1077,37 @@ from store import Store
 def main(env, net, frozen, optimizer):
     store = Store(20_000)  # <- PER001
     play(env, net, frozen, store, optimizer)
+""",
+            },
+        ),
+        Example(
+            "two methods that draw from one memory, of which each batch is of one",
+            {
+                "store.py": """import random
+from collections import deque
+
+
+class Store:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+
+    def put(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def plain(self, n):
+        return random.sample(self.rows, n)  # <- PER001
+
+    def turned(self, n):
+        return [(turn(state), *rest) for state, *rest in random.sample(self.rows, n)]
+
+
+def turn(image):
+    return image[::-1]
+
+
+def learn(net, store, turns):
+    batch = store.turned(32) if turns else store.plain(32)
+    net.loss(batch).backward()
 """,
             },
         ),

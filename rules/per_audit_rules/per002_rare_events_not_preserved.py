@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
-from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.graph.interpret.values import Alloc, roles_in
 from per_audit.graph.memory.eviction import forgets_newest_first, forgets_oldest
+from per_audit.graph.memory.shared import also_drawn, holder, memories
 from per_audit.graph.memory.stored import is_seldom_full, never_full, once_full, room_of
 from per_audit.graph.memory.unfed import is_never_fed
 from per_audit.graph.prioritised.priorities.whose import name_of_filled
@@ -18,7 +19,7 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import ReplayBuffer, ReplayGraph
 
 
 class RareEventsNotPreserved(Rule):
@@ -74,22 +75,9 @@ class RareEventsNotPreserved(Rule):
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One hint for each uniform buffer that evicts the oldest, and each reference buffer that protects nothing."""
-        for buffer in graph.buffers:
-            if buffer.kind != UNIFORM or is_of_chosen(graph, buffer) or is_never_fed(graph, buffer):
-                continue
-            if holds_next_actions(buffer):
-                continue  # what an earlier policy did teaches less, rare or not
-            if _holds_episodes(buffer) or is_seldom_full(graph, buffer):
-                continue  # how much a run stores is not counted
-            if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
-                when = once_full(graph, buffer, room_of(graph, buffer))
-                name = name_of_filled(graph, buffer)
-                order = "its oldest transitions first"
-                if forgets_newest_first(graph, buffer):
-                    order = "the newest of its first transitions, and from then on the oldest first"
-                message = f"{name} forgets {order}, rare events included, {when}"
-                place = graph.place(buffer.path, buffer.draws[0])
-                yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
+        for buffers in memories(graph):
+            noted = (finding for buffer in buffers if (finding := self._noted(graph, buffer, buffers)) is not None)
+            yield from islice(noted, 1)
         for made in graph.reference_buffers():
             fraction = made.node.argument(None, "rare_fraction")
             if fraction is not None and graph.events.value(fraction).literal() in (0, 0.0):
@@ -97,6 +85,24 @@ class RareEventsNotPreserved(Rule):
                 evidence = (graph.evidence(made.path, fraction, "made", "rare events are switched off here"),)
                 message = "this buffer protects no rare events (rare_fraction=0)"
                 yield self._finding(message, place, graph.symbol(made.function, made.path), evidence)
+
+    def _noted(self, graph: ReplayGraph, buffer: ReplayBuffer, memory: list[ReplayBuffer]) -> Finding | None:
+        if is_of_chosen(graph, buffer) or is_never_fed(graph, buffer) or holds_next_actions(buffer):
+            return None  # what an earlier policy did teaches one of SARSA's less, rare or not
+        if _holds_episodes(buffer) or is_seldom_full(graph, buffer):
+            return None  # how much a run stores is not counted
+        if not forgets_oldest(graph, buffer) or never_full(graph, buffer) is not None:
+            return None
+        when = once_full(graph, buffer, room_of(graph, buffer))
+        name = name_of_filled(graph, holder(graph, memory))
+        order = "its oldest transitions first"
+        if forgets_newest_first(graph, buffer):
+            order = "the newest of its first transitions, and from then on the oldest first"
+        message = f"{name} forgets {order}, rare events included, {when}"
+        place = graph.place(buffer.path, buffer.draws[0])
+        _, links = also_drawn(graph, (each for each in memory if each is not buffer))
+        evidence = (*graph.chain(buffer), *links)
+        return self._finding(message, place, graph.symbol(buffer.function, buffer.path), evidence)
 
     def _finding(self, message: str, place: Place, symbol: str, evidence: tuple[Evidence, ...]) -> Finding:
         offer = FixOffer(title="keep rare events in a protected set", reason="repaired with uniform-only-sampling")
@@ -197,6 +203,37 @@ class Agent:
     def learn(self):
         self.model.fit(random.sample(self.past, 32))  # <- PER001 PER002
 """
+            },
+        ),
+        Example(
+            "two methods that draw from one memory",
+            {
+                "store.py": """import random
+from collections import deque
+
+
+class Store:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+
+    def put(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def plain(self, n):
+        return random.sample(self.rows, n)  # <- PER001 PER002
+
+    def turned(self, n):
+        return [(turn(state), *rest) for state, *rest in random.sample(self.rows, n)]
+
+
+def turn(image):
+    return image[::-1]
+
+
+def learn(net, store, turns):
+    batch = store.turned(32) if turns else store.plain(32)
+    net.loss(batch).backward()
+""",
             },
         ),
     )
