@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import looks_like_transition, role_of_name
 from per_audit.graph.interpret.values import Alloc, Instance, roles_in
 from per_audit.graph.liveness.memories.lifetimes import filled_by_one_call
 from per_audit.graph.memory.capacity import filled_by_count, number_of
+from per_audit.graph.memory.keyed import has_new_key
 from per_audit.graph.memory.unfed import is_of_nobody
 from per_audit.graph.memory.unlimited import is_unlimited
 
@@ -30,21 +32,29 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
         grows = [
             store
             for store in buffer.stores
-            if store.container == container and store.how in _GROWS and store.node in buffer.fresh
-            if not _is_column(graph, store)
+            if store.container == container and store.node in buffer.fresh
+            if (store.how in _GROWS and not _is_column(graph, store)) or has_new_key(graph, store)
         ]
         # Beside its transitions a buffer may keep other lists: of times, of what it drew last.
         holds = any(_holds_rows(graph, store) for store in grows)
         once = filled_by_one_call(graph, buffer, container) is not None  # what it returns is whole
-        if container.kind in ("list", "deque", "heap") and holds and not (once or _is_bounded(graph, container, grows)):
+        if (
+            container.kind in ("list", "deque", "heap", "dict")
+            and holds
+            and not (once or _is_bounded(graph, container, grows))
+        ):
             found += grows
     return sorted(found, key=lambda store: (store.path, store.node.start))
 
 
 def _holds_rows(graph: ReplayGraph, store: ev.Store) -> bool:
-    """Whether what is stored is a transition, or a list of them: an episode."""
+    """Whether what is stored is a transition, or a list of them: an episode; or an object that has its fields."""
     inner = graph.interpreter.parts.element(store.value) if _handed(graph, store) else store.value
-    return bool(store.roles or roles_in(store.value, 3) or roles_in(inner, 3))
+    if store.roles or roles_in(store.value, 3) or roles_in(inner, 3):
+        return True
+    classes = {atom.node for value in (store.value, inner) for atom in value.atoms if isinstance(atom, Instance)}
+    fields = (name for cls, name in graph.interpreter.attributes if cls in classes) if classes else ()
+    return looks_like_transition(frozenset(role for name in fields if (role := role_of_name(name))))
 
 
 def _is_column(graph: ReplayGraph, store: ev.Store) -> bool:
@@ -96,7 +106,8 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     # Made anew in each iteration, or by a comprehension or display that fills it once.
     if any(isinstance(a, (ir.For, ir.While)) for a in graph.ancestors(path, container.node)):
         return True
-    others = [s for s in graph.events.stores.values() if s.container == container and s.how in ("index", "rebuild")]
+    whole = ("rebuild",) if container.kind == "dict" else ("index", "rebuild")
+    others = [s for s in graph.events.stores.values() if s.container == container and s.how in whole]
     if any(not _is_idle(graph, store.function, grows) for store in others):
         return True  # a ring that is filled first, or a copy of the newest part
     kept = (s for s in graph.events.stores.values() if s.how == "index" and container in s.value.atoms)

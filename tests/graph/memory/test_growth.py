@@ -277,3 +277,59 @@ def test_a_list_of_one_row_takes_the_place_of_all(project, begin, grows):
     graph = project(text)
     (buffer,) = graph.buffers
     assert bool(graph.growing_stores(buffer)) is grows
+
+
+OBJECTS = """
+import random
+from collections import deque
+{imports}
+
+{row}
+
+
+class Memory:
+    def __init__(self):
+        self.rows, self.times = {start}, []
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append(Row(state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+
+
+def train(env, net, target):
+    memory = Memory()
+    state = env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.push(state, action, reward, next_state, done)
+        state = next_state
+        for row in memory.sample(32):
+            net.fit(row.state, row.reward + (1 - row.done) * target.predict(row.next_state).max())
+"""
+DATA_CLASS = """@dataclass
+class Row:
+    state: object
+    action: int
+    reward: float
+    next_state: object
+    done: bool
+"""
+SETTING = """class Row:
+    def __init__(self, state, action, reward, next_state, done):
+        self.state = state
+        self.action = action
+        self.reward = reward
+        self.next_state = next_state
+        self.done = done
+"""
+
+
+@pytest.mark.parametrize("row", [DATA_CLASS, SETTING])
+@pytest.mark.parametrize(("start", "grows"), [("[]", True), ("deque()", True), ("deque(maxlen=1000)", False)])
+def test_rows_that_are_objects_grow_too(project, row, start, grows):
+    graph = project(OBJECTS.format(imports="from dataclasses import dataclass", row=row, start=start))
+    (buffer,) = graph.buffers
+    assert bool(graph.growing_stores(buffer)) is grows
