@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.roles import looks_like_transition, role_of_name
+from per_audit.graph.interpret.roles import looks_like_transition, role_of, role_of_name
 from per_audit.graph.interpret.values import Alloc, Instance, roles_in
 from per_audit.graph.liveness.memories.lifetimes import filled_by_one_call
 from per_audit.graph.memory.capacity import filled_by_count, number_of
+from per_audit.graph.memory.joined import only_grows
 from per_audit.graph.memory.keyed import has_new_key
 from per_audit.graph.memory.unfed import is_of_nobody
 from per_audit.graph.memory.unlimited import is_unlimited
@@ -33,28 +34,36 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
             store
             for store in buffer.stores
             if store.container == container and store.node in buffer.fresh
-            if (store.how in _GROWS and not _is_column(graph, store)) or has_new_key(graph, store)
+            if _adds(graph, store)
         ]
         # Beside its transitions a buffer may keep other lists: of times, of what it drew last.
         holds = any(_holds_rows(graph, store) for store in grows)
         once = filled_by_one_call(graph, buffer, container) is not None  # what it returns is whole
-        if (
-            container.kind in ("list", "deque", "heap", "dict")
-            and holds
-            and not (once or _is_bounded(graph, container, grows))
-        ):
+        if holds and not (once or _is_bounded(graph, container, grows)):
             found += grows
     return sorted(found, key=lambda store: (store.path, store.node.start))
+
+
+def _adds(graph: ReplayGraph, store: ev.Store) -> bool:
+    """Whether a store makes its container longer."""
+    if store.container.kind in ("list", "deque", "heap"):
+        return store.how in _GROWS and not _is_column(graph, store)
+    return has_new_key(graph, store) or only_grows(graph, store)
 
 
 def _holds_rows(graph: ReplayGraph, store: ev.Store) -> bool:
     """Whether what is stored is a transition, or a list of them: an episode; or an object that has its fields."""
     inner = graph.interpreter.parts.element(store.value) if _handed(graph, store) else store.value
-    if store.roles or roles_in(store.value, 3) or roles_in(inner, 3):
+    if store.roles or roles_in(store.value, 3) or roles_in(inner, 3) or _is_of_fields(store):
         return True
     classes = {atom.node for value in (store.value, inner) for atom in value.atoms if isinstance(atom, Instance)}
     fields = (name for cls, name in graph.interpreter.attributes if cls in classes) if classes else ()
     return looks_like_transition(frozenset(role for name in fields if (role := role_of_name(name))))
+
+
+def _is_of_fields(store: ev.Store) -> bool:
+    """Whether all of a list that is named for a field is added: `self.states += states`."""
+    return store.how == "extend" and store.expression is not None and role_of(store.expression) is not None
 
 
 def _is_column(graph: ReplayGraph, store: ev.Store) -> bool:
@@ -96,6 +105,8 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     methods = {s for cls in holders for s in cls.body if isinstance(s, ir.Function)}
     if any(evict.function in methods for evict in evictions) or _is_of_items(graph, holders, evictions):
         return True
+    if container.kind == "array":
+        return any(is_guarded(graph, store, container) for store in grows)
     path = graph.path_of(container.node)
     if path is None or isinstance(container.node, ir.Class) or has_limit(graph, container.node):
         return True
