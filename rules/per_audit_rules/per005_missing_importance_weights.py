@@ -315,7 +315,8 @@ class MissingImportanceWeights(Rule):
             if left:
                 what = "it keeps the importance-sampling weights that it computes to itself"
             elif about.weights or about.is_reference:
-                if not about.is_followed() and not (about.updated() and is_dropped_where_drawn(graph, buffer)):
+                dropped = about.uses.never_asked_for or is_dropped_where_drawn(graph, buffer)
+                if not about.is_followed() and not (about.updated() and dropped):
                     continue
                 if about.weights_used():
                     yield from self._learners(graph, buffer)

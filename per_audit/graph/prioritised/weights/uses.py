@@ -14,6 +14,7 @@ from per_audit.graph.interpret.values import Alloc, Instance, Record, TupleOf
 from per_audit.graph.liveness.memories.shown import is_name_only_told, is_only_told
 from per_audit.graph.liveness.memories.usage import is_name_read
 from per_audit.graph.prioritised.priorities.updates import BUILDERS
+from per_audit.graph.prioritised.weights.asked import are_never_asked_for
 from per_audit.graph.prioritised.weights.rated import only_rates
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Uses:
 
     def found(self) -> bool:
         """Whether the weights reach something that may be a loss."""
+        if self.never_asked_for:
+            return False
         for weighting in self.events.weightings.values():
             if self._is_unrecorded(weighting.path, weighting.node):
                 continue
@@ -78,6 +81,11 @@ class Uses:
             for function in self.about.functions
             if self.graph.learns(function, (self.about.buffer.path,))
         )
+
+    @cached_property
+    def never_asked_for(self) -> bool:
+        """Whether the weights leave the buffer under a name by which nothing reads them."""
+        return are_never_asked_for(self.about)
 
     def _hands_over(self, function: ev.Owner) -> bool:
         """Whether the function puts the weights into an attribute of something else than the buffer: of the batch."""
