@@ -282,7 +282,12 @@ class BetaNotAnnealed(Rule):
                     yield from self._finding(graph, buffer, beta, term)
 
     def _constants(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, exponent: Term) -> list[Term] | None:
-        """The attributes or settings that an exponent always is, one for each learner; None where one may change."""
+        """The attributes or settings that an exponent always is, one for each learner; None where one may change.
+
+        None itself is no exponent: where it is given, what stands in for it is another one of the exponents.
+        """
+        if exponent.op == "const" and exponent.data is None:
+            return []
         if exponent.op != "param":
             constant = self._constant(graph, buffer, beta, exponent)
             return None if constant is None else [constant]

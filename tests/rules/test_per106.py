@@ -140,6 +140,23 @@ def test_each_of_several_learners_has_a_beta_of_its_own():
     assert not found(buffer=BUFFER, first=first, second=RAISED.replace("BETA", "exponent"))
 
 
+@pytest.mark.parametrize(
+    ("given", "stays"),
+    [("", True), (", None", True), (", self.BETA", True), (", min(1.0, 0.4 + self.turn * 1e-6)", False)],
+)
+def test_what_stands_in_for_none_is_the_exponent(given, stays):
+    """A memory has a beta of its own for those that give none: None, handed on by an agent, is no number."""
+    memory = BUFFER.replace("some(self, n, beta)", "some(self, n, beta=None)")
+    memory = memory.replace(
+        "        shares = ", "        if beta is None:\n            beta = self.beta\n        shares = "
+    )
+    memory = memory.replace("np.zeros(size), 0\n", "np.zeros(size), 0\n        self.beta = 0.4\n")
+    learner = LEARNER.replace(", self.BETA)", f"{given})").replace("BETA", "exponent")
+    learner = learner.replace("        rows, slots", "        self.turn += 1\n        rows, slots")
+    learner = learner.replace("self.exponent = 0.4", "self.exponent, self.turn = 0.4, 0")
+    assert bool(found(buffer=memory, learner=learner)) is stays
+
+
 def test_weights_of_another_buffer_are_those_of_its_own_methods():
     own = BUFFER.replace("some(self, n, beta)", "some(self, n)").replace("** -beta", "** -self.beta")
     own = own.replace("        shares = ", "        self.beta = min(1.0, self.beta + 1e-5)\n        shares = ")
