@@ -215,6 +215,47 @@ def train(env, net, optimizer, steps):
         memory.update(slots, errors.detach().abs().numpy())
 """
 
+_FITTED = """import numpy as np
+
+
+class Shares:
+    def __init__(self, capacity):
+        self.rows, self.mass = [None] * capacity, np.zeros(capacity)
+        self.added, self.top = 0, 1.0
+
+    def add(self, row):
+        slot = self.added % len(self.rows)
+        self.rows[slot], self.mass[slot] = row, self.top
+        self.added += 1
+
+    def sample(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * self.mass[slots]) ** -beta  # <- PER104
+        return [self.rows[i] for i in slots], slots, weights
+
+    def update(self, slots, errors):
+        self.mass[slots] = (errors + 1e-6) ** 0.6
+        self.top = max(self.top, self.mass[slots].max())
+
+
+def train(env, model, steps):
+    memory, state = Shares(1000), env.reset()
+    for step in range(steps):
+        values = model.predict(state[None])[0]
+        next_state, reward, done, _ = env.step(int(values.argmax()))
+        memory.add((state, int(values.argmax()), reward, next_state, done))
+        state = env.reset() if done else next_state
+        rows, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        states, actions, rewards, following, ends = (np.array(column) for column in zip(*rows))
+        targets = model.predict(states)
+        goals = rewards + 0.99 * (1 - ends) * model.predict(following).max(axis=1)
+        errors = np.abs(goals - targets[np.arange(32), actions])
+        targets[np.arange(32), actions] = goals
+        model.fit(states, targets, sample_weight=weights, verbose=0)
+        memory.update(slots, errors)
+"""
+
 
 class WeightsFormulaWrong(Rule):
     """The importance-sampling weights are not (N P)^-beta, so that they correct for another distribution.
@@ -812,6 +853,7 @@ def run(env, steps):
             {"per.py": _SIDE_BY_SIDE.replace("** -beta\n", "** beta  # <- PER104\n")},
         ),
         Example("a power that binds closer than the product with the share", {"memory.py": _SLIPPED}),
+        Example("a priority for a probability, which Keras multiplies the losses by", {"memory.py": _FITTED}),
     )
     good = (
         Example(
@@ -995,17 +1037,17 @@ def train(env, net, optimizer, schedule, steps):
         Example(
             "a raw smallest priority that a constant of the file lets the division by the largest cancel",
             {
-                "replay.py": bad[-5]
+                "replay.py": bad[-6]
                 .plain["replay.py"]
                 .replace("class Replay", "NORMALISE = True\n\n\nclass Replay")
                 .replace(", normalise=False):\n        self.normalise = normalise", "):")
                 .replace("self.normalise", "NORMALISE"),
-                "train.py": bad[-5].plain["train.py"],
+                "train.py": bad[-6].plain["train.py"],
             },
         ),
         Example(
             "N as a number that probabilities are divided by",
-            {"linear_q.py": bad[-6].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
+            {"linear_q.py": bad[-7].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
         ),
         Example(
             "alpha in both, the sum apart from the positions",
@@ -1018,7 +1060,7 @@ def train(env, net, optimizer, schedule, steps):
         Example(
             "weights that are computed by logarithms",
             {
-                "agent.py": bad[-3]
+                "agent.py": bad[-4]
                 .plain["agent.py"]
                 .replace("np.exp(beta * (np", "np.exp(-beta * (np")
                 .replace("  # <- PER104", "")
@@ -1081,6 +1123,10 @@ def train(env, net, optimizer, steps):
                     "p[slots] * len(self.rows) ** -beta  # <- PER104", "p[slots] ** -beta * len(self.rows) ** -beta"
                 )
             },
+        ),
+        Example(
+            "weights that Keras multiplies the losses by",
+            {"memory.py": _FITTED.replace("self.mass[slots])", "p[slots])").replace("  # <- PER104", "")},
         ),
     )
 

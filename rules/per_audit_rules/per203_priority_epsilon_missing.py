@@ -19,6 +19,72 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
 
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.priorities = [], np.zeros(capacity)
+        self.capacity, self.alpha, self.at = capacity, alpha, 0
+
+    def push(self, state, action, reward, next_state, done):
+        top = self.priorities.max() if self.rows else 1.0
+        if len(self.rows) < self.capacity:
+            self.rows.append((state, action, reward, next_state, done))
+        else:
+            self.rows[self.at] = (state, action, reward, next_state, done)
+        self.priorities[self.at] = top
+        self.at = (self.at + 1) % self.capacity
+
+    def sample(self, size, beta):
+        p = self.priorities[: len(self.rows)] ** self.alpha
+        p /= p.sum()
+        chosen = np.random.choice(len(self.rows), size, p=p)
+        weights = (len(self.rows) * p[chosen]) ** -beta
+        return [self.rows[i] for i in chosen], chosen, weights / weights.max()
+
+    def update_priorities(self, chosen, priorities):
+        for i, priority in zip(chosen, priorities):
+            self.priorities[i] = priority
+"""
+_SESSION = """import numpy as np
+import tensorflow as tf
+from memory import Memory
+
+
+class Player:
+    def __init__(self, session, width, actions):
+        self.session, self.actions, self.memory = session, actions, Memory(10_000)
+        self.state, self.values = self.network(width)
+        self.action, self.goal, self.weight, self.size, self.fit = self.training()
+        self.session.run(tf.global_variables_initializer())
+
+    def network(self, width):
+        state = tf.placeholder(tf.float32, [None, width])
+        return state, tf.layers.dense(tf.layers.dense(state, 64, tf.nn.relu), self.actions)
+
+    def training(self):
+        action, goal = tf.placeholder(tf.int64, [None]), tf.placeholder(tf.float32, [None])
+        weight = tf.placeholder(tf.float32, [None])
+        value = tf.reduce_sum(self.values * tf.one_hot(action, self.actions), axis=1)
+        td = tf.stop_gradient(goal) - value
+        loss = tf.reduce_mean(weight * tf.square(td))
+        return action, goal, weight, tf.abs(td), tf.train.AdamOptimizer(1e-4).minimize(loss)
+
+    def observe(self, state, action, reward, next_state, done):
+        self.memory.push(state, action, reward, next_state, done)
+
+    def learn(self, beta, gamma=0.99):
+        rows, chosen, weights = self.memory.sample(32, beta)
+        state, action, reward, next_state, done = (np.array(column) for column in zip(*rows))
+        ahead = self.values.eval(feed_dict={self.state: next_state}, session=self.session).max(axis=1)
+        goal = reward + gamma * (1 - done) * ahead
+        fed = {self.state: state, self.action: action, self.goal: goal, self.weight: weights}
+        sizes = self.size.eval(feed_dict=fed, session=self.session)
+        self.session.run(self.fit, feed_dict=fed)
+        self.memory.update_priorities(chosen, sizes)  # <- PER203
+"""
+
 
 class PriorityEpsilonMissing(Rule):
     """A priority is the bare absolute TD error: what was once predicted exactly is never drawn again.
@@ -82,7 +148,7 @@ class PriorityEpsilonMissing(Rule):
                     yield self._finding(graph, buffer, anatomy, step, keeps_sign(anatomy, write))
 
     def _zeros(self, anatomy: Anatomy) -> Iterator[PriorityWrite]:
-        for write in anatomy.writes:
+        for write in anatomy.written.opened:
             if write.inserts or write.value.has("log") or not trail.errors(write.value):
                 continue
             if above_zero(write.value, anatomy.symbols) is False and not trail.is_asserted(anatomy, write):
@@ -119,34 +185,7 @@ class PriorityEpsilonMissing(Rule):
         Example(
             "the training passes |td|, PyTorch, two files",
             {
-                "memory.py": """import numpy as np
-
-
-class Memory:
-    def __init__(self, capacity, alpha=0.6):
-        self.rows, self.priorities = [], np.zeros(capacity)
-        self.capacity, self.alpha, self.at = capacity, alpha, 0
-
-    def push(self, state, action, reward, next_state, done):
-        top = self.priorities.max() if self.rows else 1.0
-        if len(self.rows) < self.capacity:
-            self.rows.append((state, action, reward, next_state, done))
-        else:
-            self.rows[self.at] = (state, action, reward, next_state, done)
-        self.priorities[self.at] = top
-        self.at = (self.at + 1) % self.capacity
-
-    def sample(self, size, beta):
-        p = self.priorities[: len(self.rows)] ** self.alpha
-        p /= p.sum()
-        chosen = np.random.choice(len(self.rows), size, p=p)
-        weights = (len(self.rows) * p[chosen]) ** -beta
-        return [self.rows[i] for i in chosen], chosen, weights / weights.max()
-
-    def update_priorities(self, chosen, priorities):
-        for i, priority in zip(chosen, priorities):
-            self.priorities[i] = priority
-""",
+                "memory.py": _MEMORY,
                 "train.py": """import torch
 from memory import Memory
 
@@ -245,6 +284,10 @@ def step(model, beta):
 """,
             },
         ),
+        Example(
+            "a tensor of a graph that is asked for, TensorFlow 1",
+            {"memory.py": _MEMORY, "train.py": _SESSION},
+        ),
     )
     good = (
         Example(
@@ -331,6 +374,13 @@ def step(model, beta):
                 "agent.py": bad[1]
                 .plain["agent.py"]
                 .replace("abs(error) ** 0.6", "-(next_state * np.log(np.abs(state))).sum()")
+            },
+        ),
+        Example(
+            "a tensor of a graph that a constant is added to, TensorFlow 1",
+            {
+                "memory.py": bad[0].plain["memory.py"],
+                "train.py": bad[3].plain["train.py"].replace("tf.abs(td),", "tf.abs(td) + 1e-4,"),
             },
         ),
     )

@@ -235,3 +235,42 @@ def test_an_augmented_attribute_is_a_write_that_says_so(project):
     )
     writes = {write.function.name: write.augmented for write in graph.events.writes.values()}
     assert writes == {"__init__": False, "add": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "kept"),
+    [
+        ("update", "deque()", []),
+        ("add", "[]", []),
+        ("append", "deque()", ["append"]),
+        ("update", "{}", ["extend"]),
+        ("other", "deque()", []),
+    ],
+)
+def test_a_list_has_no_method_that_only_the_object_in_its_place_has(project, name, made, kept):
+    graph = project(
+        f"""
+        from collections import deque
+
+        class Tree:
+            def {name}(self, at):
+                self.at = at
+
+        class Agent:
+            def __init__(self):
+                self.memory = {made}
+
+        class Sorted(Agent):
+            def __init__(self):
+                super().__init__()
+                self.memory = Tree()
+
+            def learn(self):
+                self.memory.{name}(3)
+
+        Sorted().learn()
+        """
+    )
+    assert [store.how for store in graph.events.stores.values()] == kept
+    (call,) = (site for site in graph.events.calls.values() if getattr(site.node.func, "attr", "") == name)
+    assert [func.node.name for func in call.targets] == [name]

@@ -40,7 +40,7 @@ def _absolute(draft: Draft, defect: Defect) -> tuple[str, ir.Expr]:
         if buffer.kind != PRIORITISED:
             continue
         anatomy = graph.anatomy(buffer)
-        for write in anatomy.writes:
+        for write in anatomy.written.opened:
             if not write.inserts and trail.handover(anatomy, write).node in defect.nodes:
                 found |= {t.node: t.path for t in write.value.walk() if t.op == "abs" and t.node is not None}
     if len(found) != 1:

@@ -63,11 +63,14 @@ def handed_out(anatomy: Anatomy, write: PriorityWrite, term: Term, start: int, e
 
 
 def handover(anatomy: Anatomy, write: PriorityWrite) -> Step:
-    """The step at which the training hands a priority over: where its error is made, else the first outside."""
+    """Where the training hands a priority over: where its error is made or asked for, else the first step outside."""
     made = {anatomy.symbols.function_of(e.path, e.node) for e in errors(write.value) if e.node is not None and e.path}
     links = list(zip(write.steps, write.functions, strict=True))
     for step, function in links:
         if function in made:
+            return step
+    for step, function in links:
+        if function is not None and not made.isdisjoint(anatomy.graph.reachable(function, 1)):
             return step
     for step, function in links:
         owner = anatomy.graph.project.class_of.get(function) if function is not None else None
@@ -94,7 +97,7 @@ def evidence_at(anatomy: Anatomy, step: Step) -> tuple[Evidence, ...]:
     """The links of all ways from one place where priorities are handed over."""
     links = [
         link
-        for write in anatomy.writes
+        for write in anatomy.written.opened
         if not write.inserts and handover(anatomy, write).node is step.node
         for link in evidence(anatomy, write)
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Instance
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.prioritised.priorities.opened import opened
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class Writes:
         seen = {write.inserts for write in every if id(write) not in idle}
         live = [write for write in every if id(write) not in idle or write.inserts not in seen]
         return live[: 4 * _MOST_CHAINS]
+
+    @cached_property
+    def opened(self) -> list[PriorityWrite]:
+        """The same, with what is behind calls in their values that were not followed at first."""
+        return [replace(write, value=opened(write.value, self.symbols)) for write in self.found]
 
     @cached_property
     def keyed(self) -> dict[str, set[Term]]:

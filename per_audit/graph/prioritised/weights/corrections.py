@@ -12,6 +12,7 @@ from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.liveness.memories.shown import is_only_told
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.graph.symbolic import vocabulary as voc
+from per_audit.graph.symbolic.answers import asked
 from per_audit.graph.symbolic.term import item_of
 
 if TYPE_CHECKING:
@@ -34,21 +35,6 @@ _FOLLOWED = {"abs", "neg", "pow", "div", "clip", "mean", "sum", "max", "min", "d
 _COMPUTED = _FOLLOWED - {"tuple", "phi", "collect", "stack", "element", "loop"}  # no list of several things
 _FORMS = ("reshape", "unsqueeze", "squeeze", "loop")
 _MADE = ("mul", "pow", "loss")
-
-
-def _asked(term: Term) -> Term | None:
-    """What a session of TensorFlow 1 was asked for, where a term is its answer: the values of just that."""
-    answer = term.args[0] if term.op == "item" else term
-    node = answer.node
-    if answer.op != "call" or not isinstance(node, ir.Call) or getattr(node.func, "attr", "") != "run":
-        return None
-    if len(answer.args) < 2:
-        return None
-    fed = node.argument(None, "feed_dict") is not None or (len(answer.args) > 2 and answer.args[2].op == "record")
-    if not fed and not str(answer.data).endswith("Session.run"):
-        return None
-    asked = answer.args[1]
-    return item_of(asked, term.data, term.node, term.path) if term.op == "item" else asked
 
 
 def _place(entry: tuple[ev.Owner, str]) -> tuple[str, int]:
@@ -395,8 +381,8 @@ class Corrections:
         given = term.node.argument(None, "sample_weight") if isinstance(term.node, ir.Call) else None
         if given is not None and term.op == "call" and self._holds_weights(self.symbols.term(term.path, given)):
             return term  # what Keras answers is the loss with the weights in it
-        if (asked := _asked(term)) is not None:
-            return self.weighted_inside(asked, depth - 1)
+        if (wanted := asked(term)) is not None:
+            return self.weighted_inside(wanted, depth - 1)
         if term.op == "item" and term.args[0].op in ("phi", "tuple", "record", "collect"):
             part = item_of(term.args[0], term.data, term.node, term.path)
             return self.weighted_inside(part, depth - 1) if part.op != "item" else None

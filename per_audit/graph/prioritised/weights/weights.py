@@ -184,6 +184,9 @@ class Weights:
         node = weight.formula.node
         if any(node in self._tagged(weighting.weights) for weighting in self.graph.events.weightings.values()):
             return True
+        given = (site.node.argument(None, "sample_weight") for site in self.graph.events.calls.values())
+        if any(node in self._tagged(each) for each in given if each is not None):
+            return True  # Keras multiplies the losses by them
         fed = self.graph.fed
         options = (option for p in self.graph.corrections.products for option in alternatives(p.weight))
         placeholders = filter(fed.is_placeholder, options)

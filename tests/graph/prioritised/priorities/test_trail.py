@@ -76,6 +76,7 @@ def updates(anatomy):
             "self.give(at, self.target_net(rows) - self.net(rows))",
             "self.give(at, self.target_net(rows) - self.net(rows))",
         ),
+        ("self.give(at, self.errors(rows))", "self.give(at, self.errors(rows))"),
         ("self.give(at, self.net(rows))", "self.ring.update(at, values)"),
     ],
 )
