@@ -86,8 +86,20 @@ class Modules:
             return max(candidates, key=lambda path: len(posixpath.commonprefix([path, f"{here}/" if here else ""])))
         # The scanned directory may itself be the package that absolute imports begin with.
         _, _, rest = wanted.partition("/")
-        found = self._at(rest) if rest else None
+        found = (self._at(rest) if rest else None) or self._of_main(here, wanted)
         return found if found is not None and _distribution(found) == distribution else None
+
+    def _of_main(self, here: str, wanted: str) -> str | None:
+        """A module of the package that the importer is in, where that is called by the name of one of its modules.
+
+        `Agent/Agent.py` makes a package known as `baselines.Agent`, whatever its folder is called in the tree.
+        """
+        above, _, name = wanted.rpartition("/")
+        _, _, main = above.rpartition("/")
+        for package in self._packages(here):
+            if main != above and posixpath.join(package, f"{main}.py") in self.paths:
+                return self._at(posixpath.join(package, name))
+        return None
 
     def _find_in_other_case(self, here: str, distribution: str, dotted: str, level: int) -> str | None:
         head = dotted.partition(".")[0]

@@ -133,6 +133,22 @@ def test_the_scanned_directory_may_be_a_package():
     assert whole.find("agents/dqn.py", "train") == "train.py"
 
 
+@pytest.mark.parametrize(
+    ("importer", "dotted", "found"),
+    [
+        ("buffer.py", "baselines.Agent.tree", "tree.py"),
+        ("__init__.py", "baselines.Agent.Agent", "Agent.py"),
+        ("parts/rows.py", "baselines.Agent.tree", "tree.py"),
+        ("buffer.py", "baselines.Other.tree", None),
+        ("buffer.py", "baselines.Agent.missing", None),
+        ("scripts/run.py", "baselines.Agent.tree", None),  # what is installed: the folder is in no package
+    ],
+)
+def test_a_package_may_be_known_by_the_name_of_its_main_module(importer, dotted, found):
+    paths = ["__init__.py", "Agent.py", "tree.py", "buffer.py", "parts/__init__.py", "parts/rows.py", "scripts/run.py"]
+    assert Modules(paths).find(importer, dotted) == found
+
+
 def test_paths_may_begin_at_the_top_of_the_file_system():
     top = Modules(["/train.py", "/code/gym/__init__.py", "/code/gym/envs.py", "/code/agents/dqn.py"])
     assert top.find("/code/gym/envs.py", "gym") == "/code/gym/__init__.py"
