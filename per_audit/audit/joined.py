@@ -44,15 +44,16 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
     for file in sources.files:
         for name in set(_FILE.findall(file.data)):
             named.setdefault(name, set()).add(file.relative)
+    is_program = any(outcome.trains for outcome in found)
     told = []
     for part, outcome in zip(parts, found, strict=True):
         if outcome.notes or outcome.without_unmade:
             begin = _may_be_meant(part, sources, unwritten, written, named)
             if begin:
-                outcome = outcome.with_notes(but=_reached(part, begin, sources))
+                outcome = outcome.with_notes(is_program, but=_reached(part, begin, sources))
             else:
                 is_beside = bool(used & _folders(part)) or _is_left_aside(part, used, entered, sources)
-                outcome = _as_it_stands(with_vain(outcome, part, sources), is_beside)
+                outcome = _as_it_stands(with_vain(outcome, part, sources), is_program, is_beside)
         told.append(outcome)
     return told
 
@@ -72,11 +73,11 @@ def _reached(part: Part, begin: set[str], sources: Sources) -> set[str]:
     return found
 
 
-def _as_it_stands(outcome: Outcome, is_beside: bool) -> Outcome:
+def _as_it_stands(outcome: Outcome, is_program: bool, is_beside: bool) -> Outcome:
     """The outcome of a part that no other one leads to, where it lies beside a program in use or does not."""
     if is_beside and not outcome.in_use and outcome.without_unmade is not None:
-        return outcome.without_unmade.with_notes()
-    return outcome.with_notes()
+        return outcome.without_unmade.with_notes(is_program)
+    return outcome.with_notes(is_program)
 
 
 def _is_left_aside(part: Part, used: set[str], entered: set[str], sources: Sources) -> bool:

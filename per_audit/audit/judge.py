@@ -47,6 +47,7 @@ class Judge:
         `with_offers` has each finding say what a fix would do about it. Raises UserError for rules of the user's own.
         """
         from per_audit.facts import Unparsable
+        from per_audit.graph.liveness.memories.usage import trains
 
         notices: list[Notice] = []
         known: list[ModuleFacts] = []
@@ -82,6 +83,7 @@ class Judge:
             graph.left_out = {file.relative: file.left_out for file in part.files if file.left_out}
             notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
         outcome = replace(outcome, notices=tuple(notices))
+        outcome = replace(outcome, trains=not part.is_text and trains(graph))
         found = self._asked(graph, part, with_offers, outcome)
         if part.is_text or not (found.notes or getattr(graph, "buffers", ()) or getattr(graph, "library", ())):
             return found, graph
@@ -105,7 +107,7 @@ class Judge:
         from per_audit.graph.liveness.idle import Idle
 
         failures = list(outcome.failures)
-        notes: dict[Place, tuple[str, bool]] = {}
+        notes: dict[Place, tuple[str, bool, bool]] = {}
         told = (finding for rule in self._rules for finding in self._check(rule, graph, failures))
         if part.is_text:
             findings = with_ids(finding for finding in told if _is_shown(finding))
@@ -130,16 +132,18 @@ class Judge:
             failures=tuple(failures),
             notes=tuple((each.id, notes[each.place][0]) for each in findings if each.place in notes),
             costs=frozenset(
-                each.id for each in findings if each.rule in of_runs and notes.get(each.place, ("", False))[1]
+                each.id for each in findings if each.rule in of_runs and each.place in notes and notes[each.place][1]
             ),
+            left=frozenset(each.id for each in findings if each.place in notes and notes[each.place][2]),
         )
 
     def _as_run(
-        self, told: list[tuple[Finding, Idle]], notes: dict[Place, tuple[str, bool]], failures: list[Failure]
+        self, told: list[tuple[Finding, Idle]], notes: dict[Place, tuple[str, bool, bool]], failures: list[Failure]
     ) -> list[Finding]:
         """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none.
 
-        What others may run is noted in `notes`, by its place, and whether it is there for others alone. What a rule
+        What others may run is noted in `notes`, by its place, whether it is there for others alone, and whether it is
+        left over. What a rule
         itself says as a hint, since it is only tried out, is told beside a program as well. What code would cost that
         is never run costs nothing.
         """
@@ -152,13 +156,14 @@ class Judge:
                     why = idle.why(finding.place) or _why_unweighted(finding, idle) or _why_apart(finding, idle)
                     note = idle.note(finding.place) if why is None else None
                     is_for_others = note is not None and idle.is_for_others(finding.place)
+                    is_left = note is not None and idle.is_left(finding.place)
             except Exception as error:
                 failures.append(Failure.of(f"what is run of {self._root}", error))
-                why, note, is_for_others = None, None, False
+                why, note, is_for_others, is_left = None, None, False, False
             if why is None:
                 found.append(finding)
                 if note is not None:
-                    notes[finding.place] = note, is_for_others
+                    notes[finding.place] = note, is_for_others, is_left
             elif finding.rule in of_runs:
                 continue
             elif finding.severity is not Severity.INFO or (idle.is_beside and finding.rule not in hints):

@@ -295,6 +295,47 @@ def test_what_the_memories_that_a_package_has_only_for_its_users_cost_is_a_hint(
     assert all("(not run as it stands: nothing in the project makes Slow)" in each.message for each in told)
 
 
+ROLLOUT = """import torch
+
+def train(net, env, optimizer):
+    state, sums = env.reset(), []
+    for _ in range(100):
+        action, said = net(state)
+        state, reward, done, _ = env.step(action)
+        sums.append(said * reward)
+    torch.stack(sums).sum().backward()
+    optimizer.step()
+
+train(make_net(), make_env(), make_optimizer())
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "severity"),
+    [
+        ({"src/__init__.py": "", "src/utils/__init__.py": "", "src/policy.py": ROLLOUT}, Severity.INFO),
+        ({"src/policy.py": ROLLOUT.replace("train(make", "# train(make")}, Severity.INFO),
+        ({"src/policy.py": ROLLOUT, "setup.py": "from setuptools import setup\nsetup()\n"}, Severity.ERROR),
+        ({"src/policy.py": "def act(net, state):\n    return net(state)\n"}, Severity.ERROR),
+    ],
+)
+def test_what_nothing_makes_beside_what_learns_without_it_is_a_hint(tmp_path, more, severity):
+    found(tmp_path, {"src/utils/memory.py": MEMORY, **more})
+    (told,) = [
+        each for each in audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings if each.rule == "PER001"
+    ]
+    assert told.severity is severity
+    assert "(not run as it stands: nothing in the project makes Memory)" in told.message
+
+
+def test_a_memory_of_a_learner_that_is_switched_off_is_told_as_before(tmp_path):
+    learns = "        net.loss(memory.sample(8)).backward()\n        optimizer.step()\n"
+    main = TRAIN.replace(learns, "        if not WATCH:\n" + learns.replace("        ", "            "))
+    found(tmp_path, {"memory.py": MEMORY, "main.py": f"WATCH = True\n{main}"})
+    severities = {each.severity for each in audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings}
+    assert Severity.ERROR in severities
+
+
 USES_SLOW = TRAIN.replace("from memory import Memory", "").replace("Memory()", "Slow(200_000)")
 
 

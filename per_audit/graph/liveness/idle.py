@@ -106,6 +106,16 @@ class Idle:
         imports = (each for m in modules for each in m.nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))
         return not any(name in (reason.name, "*") for each in imports for name, _ in each.names)
 
+    def is_left(self, place: Place) -> bool:
+        """Whether nothing in the files, which are no package, makes or calls what a place is in.
+
+        What a setting switches off is none of these: whoever changes that runs it.
+        """
+        if self._is_package:
+            return False
+        reason, _ = self._found(place)
+        return isinstance(reason or self._unnamed_at(place), (ir.Class, ir.Function))
+
     def apart(self, place: Place, drawn: Collection[str]) -> str | None:
         """Why the memories that files draw from are none of the notebook that a place is in, in words."""
         if self._is_package or not is_apart(self._graph, place.path, drawn):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.liveness.beside.demos import Trial
+from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,12 @@ def has_one_in_use(graph: ReplayGraph) -> bool:
         or (buffer.instances and (buffer.samples or graph.is_agent(buffer)) and not is_unnamed(graph, buffer.owner))
         for buffer in graph.buffers
     )
+
+
+def trains(graph: ReplayGraph) -> bool:
+    """Whether anything in the files learns, by itself or by a library, whether it is run or not."""
+    sites = graph.events.calls.values()
+    return any(learns_at(s, graph.events) or (ir.last_name(s.node.func) == "learn" and not s.targets) for s in sites)
 
 
 def unused(graph: ReplayGraph) -> list[ReplayBuffer | LibraryBuffer]:
