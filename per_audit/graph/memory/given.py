@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.usage import is_of_unmade
+from per_audit.graph.memory.undrawn import without_undrawn
 from per_audit.graph.symbolic.symbols import takes_names
 from per_audit.graph.symbolic.term import item_of
 
@@ -84,7 +85,7 @@ def _in_use(graph: ReplayGraph, term: Term, holder: ir.Class | None) -> list[Ter
         outside = [call for call in outside if not _is_dry(graph, call)] or outside
     scripts = [call for call in calls if call[1] is None]  # a file that is named as a test, and trains when it is run
     called = [call for call in outside if _may_be_run(graph, call[1])] or outside or scripts
-    called = _held_by(graph, function, holder, called) or called
+    called = _held_by(graph, function, holder, called) or _drawn_from(graph, function, holder, called) or called
     if len(called) == len(calls):
         return options
     nodes = {call for call, _, _ in called}
@@ -162,6 +163,16 @@ def _held_by(
     if made in family:
         return []
     return [call for call in calls if call[1] is not None and graph.project.class_of.get(call[1]) in family]
+
+
+def _drawn_from(
+    graph: ReplayGraph, function: ir.Function, holder: ir.Class | None, calls: list[tuple[ir.Expr, ev.Owner, str]]
+) -> list[tuple[ir.Expr, ev.Owner, str]]:
+    """Those of some calls that make objects of the memory's own class that something draws from."""
+    made = graph.project.class_of.get(function)
+    if holder is None or made is None or function.name != "__init__" or made not in graph.classes.kin(holder):
+        return []
+    return without_undrawn(graph, made, calls)
 
 
 def _may_be_run(graph: ReplayGraph, function: ev.Owner) -> bool:
