@@ -5,6 +5,7 @@ from __future__ import annotations
 from per_audit.graph.libraries.algorithms import find_algorithms
 from per_audit.graph.libraries.buffers import find_library_buffers
 from per_audit.graph.libraries.heirs import find_heirs
+from per_audit.graph.libraries.unrewarded import is_learnt_without_rewards
 from per_audit.graph.liveness.memories.late import is_made_late
 from per_audit.graph.liveness.memories.lifetimes import (
     has_idle_learners,
@@ -54,6 +55,7 @@ def find_buffers(graph: ReplayGraph) -> None:
     graph.twins = sorted((b for b in twins if not is_unused(graph, b) and not _is_none(graph, b)), key=_place)
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *graph.classes.heirs(b.owner))}
     made = find_library_buffers(graph.project.modules, graph.events, known)
+    made = [each for each in made if each.prioritised or not is_learnt_without_rewards(graph, each)]
     made += find_heirs(graph, known)
     plain = {each.node for each in made if not each.prioritised}
     made = [each for each in made if each.prioritised or not alternatives.has_other_way(each.path, each.node, plain)]
