@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.draws.tree import Entry
 
 _NEAR = 1e-3  # of the sum
+_SLIGHT = 1e-3
+_EVEN = (2, 4, 8)  # sizes at which all leaves are on one level
 _LARGER = (16, 32, 64)
 
 _TRAIN = """from memory import Memory
@@ -360,6 +362,28 @@ _CHANGE = (
     "        change = priority - self.nodes[node]\n        self.nodes[node] = priority\n",
 )
 
+_BOTH_BELOW = (
+    _STOPS_BELOW.replace(
+        """            at = (at - 1) // 2
+            self.nodes[at] += change
+""",
+        """            at = (at - 1) // 2
+            self.nodes[at] = self.nodes[2 * at + 1] + self.nodes[2 * at + 2]
+""",
+    )
+    .replace("        change = priority - self.nodes[at]\n", "")
+    .replace("while at > 2", "while at > 1")
+)
+_MIXED_IN = (
+    _BOTH_BELOW.replace("class Tree:", "class Sums:").replace("def __init__", "def begin")
+    + """
+
+class Tree(Sums):
+    def __init__(self, capacity):
+        self.begin(capacity)
+"""
+)
+
 
 def _project(tree: str) -> dict[str, str]:
     return {"tree.py": tree, "memory.py": _MEMORY, "train.py": _TRAIN}
@@ -508,6 +532,8 @@ class TreePropagationWrong(Rule):
             "levels counted by another logarithm",
             {"tree.py": _COUNTED, "memory.py": _MEMORY, "train.py": _TRAIN},
         ),
+        Example("both children added up, on the way to the root's left child", _project(_BOTH_BELOW)),
+        Example("sums of a class that others are mixed with", _project(_MIXED_IN)),
     )
     good = (
         Example(
@@ -543,6 +569,8 @@ class TreePropagationWrong(Rule):
                 "train.py": _TRAIN,
             },
         ),
+        Example("both children added up to the root", _project(_mended(_BOTH_BELOW, "while at > 1", "while at > 0"))),
+        Example("mixed in, up to the root", _project(_mended(_MIXED_IN, "while at > 1", "while at > 0"))),
     )
 
 
@@ -582,8 +610,8 @@ def _wrong(tree: SumTree, entry: Entry, root: int) -> _Wrong | None:
     found: list[_Wrong] = []
     adds_up = False
     for size in SIZES:
-        for rounds in (1, 2):
-            priorities = [2.0**count for count in range(size * rounds)]
+        for stored in (size, 2 * size, *_in_part(tree, size)):
+            priorities = [2.0**count for count in range(stored)]
             thing = tree.filled(size, priorities, entry)
             if thing is None or not tree.single(thing):
                 continue
@@ -593,9 +621,19 @@ def _wrong(tree: SumTree, entry: Entry, root: int) -> _Wrong | None:
             if not set(last) <= set(nodes) or _is_near(sum(last), nodes):
                 continue
             found.append(_Wrong(size, nodes[root], sum(last)))
-    if not adds_up or not any(wrong.size in (2, 4, 8) for wrong in found):
+    if not adds_up or not any(wrong.size in _EVEN for wrong in found):
         return _overlapping(tree, entry, root) if adds_up and not found else None
     return found[0]
+
+
+def _in_part(tree: SumTree, size: int) -> tuple[int, ...]:
+    """How much is stored where the last leaves that were written are below the left half of the tree.
+
+    A climb that ends below the root there is made good by the next leaf of the right half, whose climb adds up both.
+    """
+    empty = tree.build(size) if size in _EVEN else None
+    fresh = empty is not None and not any(node > _SLIGHT for node in tree.nodes(empty))
+    return (size // 2, size + size // 2) if fresh else ()
 
 
 def _overlapping(tree: SumTree, entry: Entry, root: int) -> _Wrong | None:

@@ -248,3 +248,38 @@ def train(env, session, values, states, steps):
 def test_weights_that_are_fed_to_a_graph_which_makes_nothing_of_them_are_dropped(loss, expected):
     found = MissingImportanceWeights().check(link([extract("main.py", FED.replace("LOSS", loss).encode())]))
     assert [finding.symbol for finding in found] == expected
+
+
+REMOTE = (
+    """
+import ray
+import torch
+"""
+    + MEMORY[: MEMORY.index("class Weighing")].replace("class Memory", "@ray.remote\nclass Memory")
+    + """
+def learn(net, target_net, optimizer, steps):
+    memory = Memory.remote(100_000)
+    for step in range(steps):
+        drawn = ray.get(memory.some.remote(32, 0.4 + 0.6 * step / steps))
+        states, actions, rewards, following, ends, slots, weights = drawn
+        actions, rewards, ends, weights = map(torch.as_tensor, (actions, rewards, ends, weights))
+        q = net(states).gather(1, actions[:, None])[:, 0]
+        with torch.no_grad():
+            errors = rewards + 0.99 * (1 - ends) * target_net(following).amax(1) - q
+        loss = LOSS
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        memory.rate.remote(slots, errors.numpy())
+
+
+def play(memory, env):
+    memory.put.remote(*env.turn())
+"""
+)
+
+
+@pytest.mark.parametrize(("loss", "count"), [("(errors**2).mean()", 1), ("(weights * errors**2).mean()", 0)])
+def test_weights_that_are_fetched_and_converted_are_in_no_loss_by_that(loss, count):
+    found = list(MissingImportanceWeights().check(link([extract("main.py", REMOTE.replace("LOSS", loss).encode())])))
+    assert len(found) == count

@@ -210,6 +210,7 @@ def trees_of(graph: ReplayGraph, buffer: ReplayBuffer) -> list[SumTree]:
             cls = graph.project.class_of.get(_method_around(graph, descent))
             if cls is None and _is_asked_of(graph, root, descent):
                 cls = root
+            cls = _made_as(graph, cls)
             if cls is None or root not in graph.classes.mro(cls) or (cls, name) in found:
                 continue
             methods = [f for c in graph.classes.mro(cls) for f in c.body if isinstance(f, ir.Function)]
@@ -220,6 +221,14 @@ def trees_of(graph: ReplayGraph, buffer: ReplayBuffer) -> list[SumTree]:
             seekers = [f for f in methods if len(_required(f)) == 1 and around & graph.reachable(f, 3)]
             found[cls, name] = SumTree(graph, cls, name, _outer_first(writers), _outer_first(seekers))
     return list(found.values())
+
+
+def _made_as(graph: ReplayGraph, cls: ir.Class | None) -> ir.Class | None:
+    """The class that objects are made of: a mixin, which has no constructor, is one as a part of its only heir."""
+    if cls is None or graph.classes.find_method(cls, "__init__") is not None:
+        return cls
+    made = [heir for heir in graph.classes.heirs(cls) if graph.classes.find_method(heir, "__init__") is not None]
+    return made[0] if len(made) == 1 else cls
 
 
 def _is_asked_of(graph: ReplayGraph, cls: ir.Class, descent: ir.Function) -> bool:

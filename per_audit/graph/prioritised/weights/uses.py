@@ -43,6 +43,7 @@ _PLAIN = {
     "pow",
     "shape",
     "size",
+    "get",
 }
 _JOINS = ext.JOINS | {"stack", "hstack", "column_stack"}
 _PUTS = ("append", "extend", "insert", "add", "put", "set", "set_", "setdefault", "update")
@@ -294,6 +295,8 @@ class Uses:
         if not given or site is None or site.targets or site.classes:
             return False
         called = ir.last_name(node.func)
+        if called == "map":  # what the function makes of each; a project's own is not followed here
+            called = ir.last_name(node.args[0].value)
         if called in ext.CONVERSIONS or called in ext.SHAPED or called in _PLAIN:
             return False
         told = all(is_only_told(self.graph, site.path, argument.value) for argument in given)
