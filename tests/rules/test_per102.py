@@ -116,3 +116,42 @@ def learn(net, optimizer, rows, states, actions, goals, priorities, beta):
 """
     found = [finding.message for finding in rule.check(link([extract("learn.py", text.encode())]))]
     assert told in found[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "index", "count"),
+    [
+        ("self.head(self.rnn(states)[0])", "actions", 0),  # a value for each step of each row
+        ("self.body(states)", "actions[:, 4:]", 0),
+        ("self.body(states)", "actions", 1),
+    ],
+)
+def test_values_of_steps_of_sequences_are_no_row(answer, index, count):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER102")
+    text = f"""
+import numpy as np
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.LSTM(8, 16, batch_first=True), nn.Linear(16, 4)
+        self.body = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+
+    def forward(self, states):
+        return {answer}
+
+
+def learn(optimizer, rows, states, actions, goals, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = torch.as_tensor((len(rows) * p[at]) ** -beta)
+    net = Net()
+    actions = torch.stack([actions[i] for i in at])
+    errors = goals[at] - net(states[at]).gather(-1, {index}.unsqueeze(-1)).squeeze(-1)
+    (weights.unsqueeze(1) * errors.pow(2)).mean().backward()
+    optimizer.step()
+"""
+    assert len(list(rule.check(link([extract("learn.py", text.encode())])))) == count

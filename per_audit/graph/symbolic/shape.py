@@ -14,7 +14,7 @@ from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.symbolic.context import Context
 from per_audit.graph.symbolic.term import Term, alternatives
-from per_audit.graph.symbolic.width import width_of_call
+from per_audit.graph.symbolic.width import is_of_sequences, width_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -389,7 +389,9 @@ class Shapes:
             return shape
         options = alternatives(self.context.head(index))
         columns = all(_is_made_column(option) or _is_joined(option) for option in options)
-        return (BATCH, 1) if columns and term.data in (1, -1) else None
+        if term.data not in (1, -1) or (term.data == -1 and is_of_sequences(term)):
+            return None
+        return (BATCH, 1) if columns else None
 
     def _called(self, term: Term, depth: int) -> Shape | None:
         """The result of an unknown call: a placeholder of a graph, or a layer of a network."""

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 _ACTIVATIONS = {"Tanh", "Sigmoid", "Identity", "ReLU", "Softplus", "ELU", "LeakyReLU", "Mish", "GELU", "SiLU"}
 ONE = Term("const", (), 1)
 MANY = 0  # more than one that are not counted
+_RECURRENT = {"LSTM", "GRU", "RNN"}
+
+
+def is_of_sequences(gathered: Term) -> bool:
+    """Whether values are picked along the last of three axes: for each step of rows that a recurrent layer was given."""
+    values, index = gathered.args
+    layers = (str(part.data) for part in values.walk() if part.op == "call")
+    is_range = index.op == "unsqueeze" and any(
+        part.op == "call" and part.data == "column" and part.args[1].data == "slice" for part in index.args
+    )
+    return is_range or any(layer.rpartition(".")[2] in _RECURRENT for layer in layers)
 
 
 def width_of_call(symbols: Symbols, node: ir.Node | None) -> int | None:
