@@ -283,3 +283,45 @@ def play(memory, env):
 def test_weights_that_are_fetched_and_converted_are_in_no_loss_by_that(loss, count):
     found = list(MissingImportanceWeights().check(link([extract("main.py", REMOTE.replace("LOSS", loss).encode())])))
     assert len(found) == count
+
+
+@pytest.mark.parametrize(("loss", "count"), [("(errors**2).mean()", 1), ("(weights * errors**2).mean()", 0)])
+def test_weights_behind_the_parts_of_a_batch_that_are_handed_on_with_a_star(loss, count):
+    text = MEMORY[: MEMORY.index("class Weighing")].replace(
+        "states, actions, rewards, following, ends = map(np.array, zip(*[self.rows[slot] for slot in slots]))",
+        "columns = [np.array(column) for column in zip(*[self.rows[slot] for slot in slots])]",
+    )
+    text = text.replace("return states, actions, rewards, following, ends, slots,", "return columns, slots,")
+    text = (
+        text.replace("put(self, *row)", f"put(self, {ROW})")
+        .replace("] = row,", f"] = ({ROW}),")
+        .replace("mass", "priorities")
+    )
+    text += f"""
+
+import torch
+
+
+def improve(net, target_net, optimizer, states, actions, rewards, following, ends, weights):
+    q = net(states).gather(1, actions[:, None])[:, 0]
+    with torch.no_grad():
+        goals = rewards + 0.99 * (1 - ends) * target_net(following).amax(1)
+    errors = goals - q
+    optimizer.zero_grad()
+    {loss}.backward()
+    optimizer.step()
+    return errors.detach().numpy()
+
+
+def train(env, net, target_net, optimizer, steps):
+    memory, state = Memory(1000), env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        following, reward, end, _ = env.step(action)
+        memory.put(state, action, reward, following, end)
+        state = env.reset() if end else following
+        columns, slots, weights = memory.some(32, min(1.0, 0.4 + step / steps))
+        memory.rate(slots, improve(net, target_net, optimizer, *columns, weights))
+"""
+    found = list(MissingImportanceWeights().check(link([extract("main.py", text.encode())])))
+    assert len(found) == count

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import role_of_name
+from per_audit.graph.interpret.spreading import behind_a_star, length_of_star
 from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
@@ -24,6 +25,8 @@ from per_audit.graph.interpret.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from per_audit.graph.interpret.interpreter import Interpreter
     from per_audit.graph.interpret.values import Instance, Value
 
@@ -110,11 +113,13 @@ class Entries:
         rest: list[Value] = []
         unknown_star = UNKNOWN
         place = 0
-        for keyword, star, value in arguments:
+        for number, (keyword, star, value) in enumerate(arguments):
             if star == "*":
-                items = self.interpreter.parts.items_of(value)
+                left, behind = positional[place:], arguments[number + 1 :]
+                items = self._spread(value, length_of_star(parameters, left, behind))
                 if items is None:
                     unknown_star = unknown_star.join(self.interpreter.parts.element(value))
+                    env |= _joined(behind_a_star(parameters, left, behind))
                     place = len(positional)
                     continue
                 plain = list(items)
@@ -154,10 +159,23 @@ class Entries:
             if name in names
         }
 
+    def _spread(self, value: Value, length: int | None) -> tuple[Value, ...] | None:
+        """The items that a star stands for, which are as many as the parameters need where that tells how many."""
+        items = self.interpreter.parts.items_of(value)
+        return items if items is not None or length is None else self.interpreter.parts.items_of(value, length)
+
     def _or_class(self, given: Value, default: ir.Expr) -> Value:
         """What a caller gives, which is not known, or the class that is the default: a choice that is left open."""
         value = self.interpreter.events.value(default)
         return given.join(value) if any(isinstance(atom, ClassRef) for atom in value.atoms) else given
+
+
+def _joined(given: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    """What names may be, of which some are told several times."""
+    found: dict[str, Value] = {}
+    for name, value in given:
+        found[name] = found[name].join(value) if name in found else value
+    return found
 
 
 def _is_chosen(value: Value) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.spreading import behind_a_star
 from per_audit.graph.symbolic.expressions import Expressions
 from per_audit.graph.symbolic.put import either, filled, put_by_key
 from per_audit.graph.symbolic.repeated import Repeated
@@ -86,23 +87,24 @@ class Run(Expressions):
         """The parameters that the arguments of a call are for."""
         known: dict[str, Term] = {}
         parameters = function.parameters[1:] if skip else function.parameters
-        plain = [p.name for p in parameters if not p.kind and not p.keyword_only]
+        positional = [p for p in parameters if not p.kind and not p.keyword_only]
+        plain = [p.name for p in positional]
         rest: list[Term] = []
         place: int | None = 0  # None after a star of unknown length
         spread: Term | None = None
-        for keyword, star, term in arguments:
+        for number, (keyword, star, term) in enumerate(arguments):
             if keyword is not None:
                 known[keyword] = term
-            elif star == "*":
-                items = term.args if term.op in ("tuple", "record") else None
-                if items is None and place is not None and place < len(plain):
-                    items = tuple(self.item(term, i) for i in range(len(plain) - place))
-                for item in items or ():
+            elif star == "*" and term.op in ("tuple", "record"):
+                for item in term.args:
                     if place is not None and place < len(plain):
                         known[plain[place]] = item
                         place += 1
-                if term.op not in ("tuple", "record"):
-                    place = None
+            elif star == "*":
+                left = positional[place:] if place is not None else []
+                known |= {parameter.name: self.item(term, i) for i, parameter in enumerate(left)}
+                known |= self._behind(known, left, list(behind_a_star(parameters, left, arguments[number + 1 :])))
+                place = None
             elif star == "**":
                 if term.op == "record" and isinstance(term.data, tuple):
                     known.update(zip(term.data, term.args, strict=True))
@@ -120,6 +122,16 @@ class Run(Expressions):
                 known[parameter.name] = Term("item", (spread,), parameter.name, parameter, self.path)
         names = {p.name for p in parameters}
         return {name: term for name, term in known.items() if name in names}
+
+    def _behind(
+        self, known: dict[str, Term], left: list[ir.Parameter], given: list[tuple[str, Term]]
+    ) -> dict[str, Term]:
+        """What parameters are that arguments behind a star are for, or may be for; else they are what it holds."""
+        certain = all(parameter.default is None for parameter in left)
+        found: dict[str, Term] = {}
+        for name, term in given:
+            found[name] = term if certain else phi((found.get(name, known[name]), term))
+        return found
 
     # ---------------------------------------------------------------- the body
 

@@ -20,7 +20,7 @@ _RECURRENT = {"LSTM", "GRU", "RNN"}
 
 
 def is_of_sequences(gathered: Term) -> bool:
-    """Whether values are picked along the last of three axes: for each step of rows that a recurrent layer was given."""
+    """Whether values are picked along the last of three axes: for each step of what a recurrent layer was given."""
     values, index = gathered.args
     layers = (str(part.data) for part in values.walk() if part.op == "call")
     is_range = index.op == "unsqueeze" and any(

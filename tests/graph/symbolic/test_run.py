@@ -163,3 +163,18 @@ def test_a_test_of_what_a_call_gives_comes_out_one_way(term_of, test, given, fou
 def test_a_parameter_that_is_bound_again_is_no_longer_what_the_call_gave(term_of):
     code = "def f(a, b=None):\n    c = 2\n    b = b or a\n    if b is not None:\n        c = a\n    return c\n"
     assert "param[g.x]" in repr(term_of("[f(x)]", code + "def g(x):\n    return [f(x)]\n"))
+
+
+@pytest.mark.parametrize(
+    ("signature", "called", "made"),
+    [
+        ("a, b, w", "*parts, 7", "const[7]"),
+        ("a, w, b", "*parts, 7, 8", "const[7]"),
+        ("w, a, b", "*parts, 7", "item[0](param[run.parts])"),
+        ("a, w, b=3", "*parts, 7", "phi(item[1](param[run.parts]), const[7])"),
+        ("a, b, w", "*parts", "item[2](param[run.parts])"),
+    ],
+)
+def test_arguments_behind_a_star_are_for_the_last_parameters(term_of, signature, called, made):
+    code = f"def learn({signature}):\n    return w\n\ndef run(parts):\n    return [learn({called})]\n"
+    assert repr(term_of(f"[learn({called})]", code)) == f"tuple({made})"
