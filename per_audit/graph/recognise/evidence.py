@@ -24,6 +24,7 @@ from per_audit.graph.interpret.values import (
     Atom,
     ClassRef,
     Instance,
+    Record,
     is_observed,
     roles_in,
 )
@@ -362,10 +363,12 @@ class Evidence:
 
     @cached_property
     def held(self) -> dict[ir.Class, list[Atom]]:
-        """What the attributes of each class may be."""
+        """What the attributes of each class may be, and what lies in dicts of columns in them."""
         held: dict[ir.Class, list[Atom]] = defaultdict(list)
         for (holder, _), value in self.graph.interpreter.attributes.items():
             held[holder] += value.atoms
+            columns = (item for atom in value.atoms if isinstance(atom, Record) for item in atom.items)
+            held[holder] += (part for column in columns for part in column.atoms if isinstance(part, Alloc))
         return held
 
     def family(self, function: ev.Owner) -> set[Alloc]:

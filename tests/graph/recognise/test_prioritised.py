@@ -1170,3 +1170,56 @@ def test_random_actions_in_what_a_tree_is_given_are_not_searched_for_in_it(proje
     Player(game, net, True).play()
     """)
     assert {buffer.owner.name for buffer in graph.buffers if buffer.kind == PRIORITISED} == {"Tree"}
+
+
+@pytest.mark.parametrize("columns", ['{"obs": np.zeros((n, 4)), "rew": np.zeros(n)}', "dict(obs=[0] * n, rew=[0] * n)"])
+def test_a_class_that_finds_positions_in_its_tree_holds_the_columns_of_its_dict(project, columns):
+    graph = project(f"""
+    import numpy as np
+
+    class Memory:
+        def __init__(self, n):
+            self.columns = {columns}
+            self.sums, self.half, self.at = np.zeros(2 * n), n, 0
+
+        def put(self, **step):
+            for name, value in step.items():
+                self.columns[name][self.at] = value
+            self.set(self.at, 1.0)
+            self.at = (self.at + 1) % self.half
+
+        def set(self, slot, priority):
+            node = slot + self.half
+            self.sums[node] = priority
+            while node > 1:
+                node //= 2
+                self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+        def find(self, mass):
+            node = 1
+            while node < self.half:
+                node *= 2
+                if mass >= self.sums[node]:
+                    mass -= self.sums[node]
+                    node += 1
+            return node - self.half
+
+        def get(self, n):
+            slots = np.array([self.find(np.random.uniform(0.0, self.sums[1])) for _ in range(n)])
+            return {{name: np.asarray(column)[slots] for name, column in self.columns.items()}}, slots
+
+        def rate(self, slots, errors):
+            for slot, error in zip(slots, errors):
+                self.set(slot, abs(error) + 0.01)
+
+    memory, obs = Memory(1024), env.reset()
+    while True:
+        following, rew, done, _ = env.step(net.act(obs))
+        memory.put(obs=obs, rew=rew)
+        obs = following
+        batch, slots = memory.get(32)
+        memory.rate(slots, net.fit(batch["obs"], batch["rew"]))
+    """)
+    (buffer,) = graph.buffers
+    assert {store.function.name for store in buffer.stores} == {"put", "set"}
+    assert {function.name for function in graph.anatomy(buffer).adding} == {"put"}
