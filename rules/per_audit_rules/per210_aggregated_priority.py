@@ -247,7 +247,7 @@ class AggregatedPriority(Rule):
 
     def _of_a_batch(self, anatomy: Anatomy, write: PriorityWrite) -> list[Term]:
         """The reductions over the batch that a value is made of, and weights; empty where anything else is in it."""
-        if write.index is None or not _is_many(write.index):
+        if write.index is None or not _is_many(anatomy.graph, write.index):
             return []
         found: dict[Term, None] = {}
         for option in alternatives(strip(write.value)):
@@ -275,6 +275,8 @@ class AggregatedPriority(Rule):
                 stack.extend(term.args)
             elif term.op in _FIRST or (term.op == "call" and _spreads(term)):
                 stack.append(term.args[0])
+            elif term.op == "filled" and term.args[0].op == "alloc":  # `np.full(n, loss)`
+                stack.append(term.args[1])
             else:
                 yield None
 
@@ -514,11 +516,13 @@ def _is_of_a_turn(graph: ReplayGraph, term: Term) -> bool:
     return False
 
 
-def _is_many(index: Term) -> bool:
+def _is_many(graph: ReplayGraph, index: Term) -> bool:
     """Whether an index is that of each drawn transition: of an array of them, or of one after the other."""
     if index.op in ("draw", "element", "collect"):
         return True
-    return index.op != "item" and any(_is_many(arg) for arg in index.args)
+    if index.op == "mass":
+        return BATCH in (graph.shapes.of(index) or ())  # many are searched for at once
+    return index.op != "item" and any(_is_many(graph, arg) for arg in index.args)
 
 
 def _holds_batch(graph: ReplayGraph, term: Term) -> bool:
@@ -530,7 +534,7 @@ def _holds_batch(graph: ReplayGraph, term: Term) -> bool:
 def _stacks_drawn(term: Term) -> bool:
     """Whether what was drawn is stacked inside a term, other than where one of it is picked."""
     if term.op in ("stack", "collect", "filled"):
-        return term.has("draw", "found")
+        return term.has("draw", "found", "mass")
     if term.op == "at":
         if strip(term.args[1]).op == "draw":
             return term.args[1].op == "draw"

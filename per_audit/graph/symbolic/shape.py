@@ -235,8 +235,10 @@ class Shapes:
             many = sized or node.argument(2 if draw.method in ("randint", "integers") else 1, "num_samples")
             return (BATCH,) if many is not None or draw.method.endswith("multinomial") else None
         names = site.names
+        if sized is None and any(name.endswith("uniform") for name in names):
+            sized = node.argument(2, "size")
         if sized is not None:
-            return (BATCH,) if not isinstance(sized, ir.Seq) else None
+            return (BATCH,) if not isinstance(sized, ir.Seq) or len(sized.items) == 1 else None
         if any(name.startswith("random.") for name in names):
             return ()
         if any(name.endswith(("random.rand", "random.random", "torch.rand", "random.random_sample")) for name in names):
