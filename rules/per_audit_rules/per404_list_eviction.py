@@ -12,7 +12,7 @@ from per_audit.graph import PRIORITISED
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.capacity import capacity_of, compared_around
 from per_audit.graph.memory.shifts import takes_first
-from per_audit.graph.memory.stored import never_full, once_full, stored_at_most
+from per_audit.graph.memory.stored import once_full, stored_at_most
 from per_audit.graph.prioritised.priorities.whose import holder
 from per_audit.rule import Example, Rule
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
 
 LARGE = 50_000
+_MOVED = 1_000_000_000  # places that items are moved by in a second
 _SELDOM = 100  # where more than this part of a list goes at once, it is copied too seldom to be noticed
 
 
@@ -44,8 +45,8 @@ class ListEviction(Rule):
     ## Known problems
 
     Only capacities that can be read from the code are judged, and no list that has room for all that the loops of the
-    program count out. Next to a network's forward pass the cost is often small,
-    so this is a hint.
+    program count out, or for so much of it that the rest costs less than a second of the whole run. Next to a network's
+    forward pass the cost is often small, so this is a hint.
 
     ## Example
 
@@ -85,11 +86,14 @@ class ListEviction(Rule):
                 if evict.container not in buffer.containers or evict.node in seen or not takes_first(evict):
                     continue
                 seen.add(evict.node)
-                capacity = capacity_of(graph, [evict.container]).largest
+                room = capacity_of(graph, [evict.container])
+                capacity = room.largest
                 if evict.container.kind != "list" or capacity is None or capacity < LARGE:
                     continue
-                if never_full(graph, buffer) is not None:
-                    continue  # nothing is ever taken out
+                most = stored_at_most(graph, buffer)
+                sizes = (capacity, room.least or capacity)
+                if most is not None and all((most - size) * size < _MOVED for size in sizes):
+                    continue  # nothing is ever taken out, or too little for a whole run to show it
                 statement = graph.statement(evict.path, evict.node)
                 together[graph.parents(evict.path).get(statement, evict.node)].append(evict)
             for evictions in together.values():
@@ -284,18 +288,48 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example(
+            "a list that is full for most steps of a run",
+            {
+                "train.py": """import random
+
+
+class Past:
+    def __init__(self, size):
+        self.rows, self.size = [], size
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        if len(self.rows) > self.size:
+            self.rows.pop(0)  # <- PER404
+
+    def some(self, n):
+        return random.sample(self.rows, n)  # <- PER001 PER002
+
+
+def train(env, model):
+    past, state = Past(100_000), env.reset()
+    for _ in range(300_000):
+        action = model.act(state)
+        next_state, reward, done, _ = env.step(action)
+        past.keep(state, action, reward, next_state, done)
+        state = next_state
+        model.fit(past.some(32))
+""",
+            },
+        ),
     )
     good = (
         Example(
             "half of the lists at once",
             {
-                "dqn.py": bad[-1]
+                "dqn.py": bad[-2]
                 .plain["dqn.py"]
                 .replace("self.items.pop(0)", "self.items = self.items[50_000:]")
                 .replace("self.priorities[1:]", "self.priorities[50_000:]")
             },
         ),
-        Example("short lists, one of them copied", {"dqn.py": bad[-1].plain["dqn.py"].replace("100_000", "2_000")}),
+        Example("short lists, one of them copied", {"dqn.py": bad[-2].plain["dqn.py"].replace("100_000", "2_000")}),
         Example(
             "room for more steps than the program makes",
             {
@@ -333,7 +367,7 @@ def train(model, episodes=100):
         Example(
             "a slice that is never made, with room for more steps than the program makes",
             {
-                "dqn.py": bad[-1]
+                "dqn.py": bad[-2]
                 .plain["dqn.py"]
                 .replace("while True:", "for _ in range(90_000):")
                 .replace("            self.items.pop(0)\n", "")
@@ -402,6 +436,36 @@ def train(env, net, optimizer, kind):
         net.loss(memory.sample(32)).backward()
         optimizer.step()
 """
+            },
+        ),
+        Example(
+            "a list that is full only for the last of all steps",
+            {
+                "train.py": """import random
+
+
+class Past:
+    def __init__(self, size):
+        self.rows, self.size = [], size
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        if len(self.rows) > self.size:
+            self.rows.pop(0)
+
+    def some(self, n):
+        return random.sample(self.rows, n)
+
+
+def train(env, model):
+    past, state = Past(100_000), env.reset()
+    for _ in range(100_200):
+        action = model.act(state)
+        next_state, reward, done, _ = env.step(action)
+        past.keep(state, action, reward, next_state, done)
+        state = next_state
+        model.fit(past.some(32))
+""",
             },
         ),
     )
