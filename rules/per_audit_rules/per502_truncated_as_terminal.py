@@ -12,6 +12,7 @@ from per_audit.graph.episodes.cuts import Cuts, cuts_of, steps_behind
 from per_audit.graph.episodes.limits import ends_before_limit
 from per_audit.graph.episodes.truncation import MergedEnd, merged_ends
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.memory.erased import is_erased
 from per_audit.graph.prioritised.priorities.whose import name_of_called
 from per_audit.rule import Example, Rule
 
@@ -393,6 +394,8 @@ class TruncatedAsTerminal(Rule):
                     continue  # rows to try the memory out with
                 if _is_only_watched(graph, end):
                     continue  # an episode of a trained agent, whose rows are cleared again
+                if is_erased(graph, buffer, end.path, end.node):
+                    continue
                 cuts = Cuts() if end.own else cuts_of(graph, steps_behind(graph, end))
                 known = [cut.steps for cut in cuts.found if cut.steps is not None]
                 limits = known if len(known) == len(cuts.found) else []
@@ -807,6 +810,58 @@ def train(""",
             },
         ),
         Example("a limit of the program's own, where the caller holds the loop over episodes", {"main.py": _FLIGHT}),
+        Example(
+            "steps of which those at random are forgotten before anything is learnt",
+            {
+                "train.py": """import random
+from collections import deque
+
+import gymnasium
+
+
+class Past:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+
+    def put(self, state, action, reward, next_state, over):
+        self.rows.append((state, action, reward, next_state, over))
+
+    def some(self, n):
+        return random.sample(self.rows, n)  # <- PER001 PER002
+
+    def forget(self):
+        self.rows.clear()
+
+
+def look_around(env, past, steps):
+    state, _ = env.reset()
+    for _ in range(steps):
+        action = env.action_space.sample()
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        past.put(state, action, reward, next_state, terminated or truncated)
+        state = env.reset()[0] if terminated or truncated else next_state
+
+
+def train(env, past, model, steps):
+    state, _ = env.reset()
+    for _ in range(steps):
+        action = model.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        past.put(state, action, reward, next_state, terminated or truncated)  # <- PER502
+        state = env.reset()[0] if terminated or truncated else next_state
+        for before, choice, gain, after, over in past.some(32):
+            goal = gain if over else gain + 0.99 * model.predict(after).max()
+            model.fit(before, choice, goal)
+
+
+def main(model):
+    env, past = gymnasium.make("CartPole-v1"), Past(10_000)
+    look_around(env, past, 1_000)
+    past.forget()
+    train(env, past, model, 100_000)
+""",
+            },
+        ),
     )
     good = (
         Example(

@@ -328,6 +328,14 @@ def test_what_nothing_makes_beside_what_learns_without_it_is_a_hint(tmp_path, mo
     assert "(not run as it stands: nothing in the project makes Memory)" in told.message
 
 
+def test_a_function_that_nothing_calls_may_be_called_by_hand(tmp_path):
+    main = "".join(f"    {line}\n" for line in TRAIN.splitlines())
+    found(tmp_path, {"memory.py": MEMORY, "main.py": f"import gym\n\ndef main(net):\n    env = gym.make(ID)\n{main}"})
+    told = audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings
+    assert any("nothing in the project calls main" in each.message for each in told)
+    assert Severity.ERROR in {each.severity for each in told}
+
+
 def test_a_memory_of_a_learner_that_is_switched_off_is_told_as_before(tmp_path):
     learns = "        net.loss(memory.sample(8)).backward()\n        optimizer.step()\n"
     main = TRAIN.replace(learns, "        if not WATCH:\n" + learns.replace("        ", "            "))

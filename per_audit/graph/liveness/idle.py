@@ -107,14 +107,16 @@ class Idle:
         return not any(name in (reason.name, "*") for each in imports for name, _ in each.names)
 
     def is_left(self, place: Place) -> bool:
-        """Whether nothing in the files, which are no package, makes or calls what a place is in.
+        """Whether nothing in the files, which are no package, makes or calls the class or method that a place is in.
 
-        What a setting switches off is none of these: whoever changes that runs it.
+        What a setting switches off is none of these: whoever changes that runs it. Nor is a function: by hand it is
+        called as easily as a file is started.
         """
         if self._is_package:
             return False
         reason, _ = self._found(place)
-        return isinstance(reason or self._unnamed_at(place), (ir.Class, ir.Function))
+        unit = reason or self._unnamed_at(place)
+        return isinstance(unit, ir.Class) or (isinstance(unit, ir.Function) and unit in self._graph.project.class_of)
 
     def apart(self, place: Place, drawn: Collection[str]) -> str | None:
         """Why the memories that files draw from are none of the notebook that a place is in, in words."""
