@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms
 from per_audit.graph.interpret.fitting import fitting
+from per_audit.graph.interpret.having import having
 from per_audit.graph.interpret.known import conditionals, mappings, reference
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.draws import FILLS_TENSOR, OF_TENSOR, takes_many
@@ -39,12 +40,10 @@ from per_audit.graph.interpret.values import (
 if TYPE_CHECKING:
     from per_audit.graph.interpret.frame import Frame
     from per_audit.graph.interpret.interpreter import Interpreter
-    from per_audit.graph.interpret.values import Atom
 
 
 _PUT = {"append": "append", "appendleft": "append", "add": "append", "put": "append", "put_nowait": "append",
         "insert": "insert", "extend": "extend", "extendleft": "extend", "update": "extend"}  # fmt: skip
-_SEQUENCES, _NOT_OF_SEQUENCES = ("list", "deque"), ("add", "update")  # a list or deque has no such method
 _TAKE = {"pop": "pop", "popleft": "pop", "popitem": "pop", "remove": "pop", "clear": "clear", "get": "pop",
          "get_nowait": "pop"}  # fmt: skip
 # What reads a container where it is told; a deque that is turned so far has what stood there as its first item.
@@ -264,7 +263,7 @@ class Calls:
     ) -> list[Value]:
         """Methods whose meaning depends on the receiver: of containers, of `super()`, of objects built on libraries."""
         results: list[Value] = []
-        for atom in self.interpreter.ordered(self._having(name, receiver)):
+        for atom in self.interpreter.ordered(having(name, receiver, self.interpreter)):
             if isinstance(atom, Alloc):
                 results.append(self._container_method(atom, node, name, arguments, frame))
             elif name in _REPLACES and isinstance(atom, _REPLACES[name]):
@@ -295,15 +294,6 @@ class Calls:
             if source is not None and not _ENV_WORDS.isdisjoint(words(source)):
                 results.append(of(Step(node)))
         return results
-
-    def _having(self, name: str, receiver: Value) -> frozenset[Atom]:
-        """What of a receiver a method can be of: no list where an object has it that is there in its place."""
-        find = self.interpreter.classes.find_method
-        if name not in _NOT_OF_SEQUENCES or not any(
-            isinstance(atom, Instance) and find(atom.node, name) is not None for atom in receiver.atoms
-        ):
-            return receiver.atoms
-        return frozenset(a for a in receiver.atoms if not isinstance(a, Alloc) or a.kind not in _SEQUENCES)
 
     def _of_record(
         self, atom: Record, node: ir.Call, name: str, receiver: Value, arguments: Arguments, frame: Frame
