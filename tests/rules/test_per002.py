@@ -16,7 +16,8 @@ from per_audit.rule import all_rules
 )
 def test_the_order_of_forgetting(fill, order):
     (rule,) = (rule for rule in all_rules() if rule.code == "PER002")
-    text = rule.bad[-1].plain["agent.py"].replace("past.append(", f"past.{fill}(")
+    (turned,) = (example for example in rule.bad if "turned" in example.title)
+    text = turned.plain["agent.py"].replace("past.append(", f"past.{fill}(")
     (finding,) = rule.check(link([extract("agent.py", text.encode())]))
     assert order in finding.message
 
