@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -30,6 +31,8 @@ _WRONG = {
     "alpha": "is made from alpha, the exponent of the priorities",
 }
 
+_BEYOND = 1.01  # what the last turn of a loop may make of it, where as many as there are turns are divided by
+_ARITHMETIC = {"add": add, "sub": sub, "mul": mul, "div": truediv}
 _MEMORY = """import numpy as np
 
 
@@ -68,6 +71,12 @@ def train(env, net, optimizer, steps):
         optimizer.step()
         memory.update(at, error.detach().numpy())
 """
+_GIVEN = _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta):").replace("-self.beta", "-beta")
+_PAST_ONE = (
+    _TRAIN.replace("for step in range(steps)", "for turn in range(400)")
+    .replace("steps):", "games):")
+    .replace("sample(32)", "sample(32, 0.4 + 0.01 * turn)  # <- PER108")
+)
 _LINEAR = """import numpy as np
 from memory import Memory
 
@@ -150,7 +159,8 @@ class BetaScheduleWrong(Rule):
     - beta grows without a bound, so that it passes 1
     - the next beta is made from alpha
 
-    and an expression with a counter that is passed to the draw and falls, compounds or is never below 1.
+    and an expression with a counter that is passed to the draw and falls, compounds, is never below 1
+    or is above it in the last turn of its loop.
 
     ## Why is this bad
 
@@ -433,6 +443,7 @@ def train(env, net, optimizer, steps, kind):
 """,
             },
         ),
+        Example("counted past 1 by a loop", {"memory.py": _GIVEN, "train.py": _PAST_ONE}),
     )
     good = (
         Example(
@@ -695,6 +706,21 @@ class Agent:
 """,
             },
         ),
+        *(
+            Example(
+                f"counted up to 1 by a loop: {title}",
+                {
+                    "memory.py": _GIVEN,
+                    "train.py": _PAST_ONE.replace("  # <- PER108", "").replace("0.4 + 0.01 * turn", beta),
+                },
+            )
+            for title, beta in (
+                ("as far as it goes", "0.4 + 0.6 * turn / 399"),
+                ("over all of its turns", "0.4 + 0.6 * turn / 400"),
+                ("as it is bounded", "min(1.0, 0.4 + 0.01 * turn)"),
+                ("by a setting", "0.4 + net.rate * turn"),
+            )
+        ),
         Example(
             "of a beta that is 1 from the start nothing is left",
             {
@@ -739,7 +765,23 @@ def _wrong_when_passed(beta: Beta, term: Term) -> str | None:
         return "falling"
     if inner.op == "add" and inner.args[0].op == "loop" and _compounds(beta, inner, inner.args[0]):
         return "compounding"
-    return None
+    last = _at_the_end(beta, term) if term.op == "add" and beta.rises(term) else None
+    return "unbounded" if last is not None and last > _BEYOND else None
+
+
+def _at_the_end(beta: Beta, term: Term) -> float | None:
+    """What an expression is in the last turn of the loops over ranges of numbers that it goes by; None: not known."""
+    term = strip(term)
+    options = {option.number for option in alternatives(beta.symbols.expanded(term))}
+    if None not in options:
+        return options.pop() if len(options) == 1 else None
+    if term.op == "range" and 0 < len(term.args) < 3:  # of which it is an element
+        end = _at_the_end(beta, term.args[-1])
+        return None if end is None else end - 1
+    parts = [_at_the_end(beta, part) for part in term.args] if term.op in _ARITHMETIC else []
+    if len(parts) != 2 or parts[0] is None or parts[1] is None or (term.op == "div" and parts[1] == 0):
+        return None
+    return _ARITHMETIC[term.op](parts[0], parts[1])
 
 
 def _compounds(beta: Beta, step: Term, field: Term) -> bool:
