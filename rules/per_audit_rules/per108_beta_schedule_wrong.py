@@ -14,7 +14,7 @@ from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
@@ -32,7 +32,7 @@ _WRONG = {
 }
 
 _BEYOND = 1.01  # what the last turn of a loop may make of it, where as many as there are turns are divided by
-_ARITHMETIC = {"add": add, "sub": sub, "mul": mul, "div": truediv}
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {"add": add, "sub": sub, "mul": mul, "div": truediv}
 _MEMORY = """import numpy as np
 
 
