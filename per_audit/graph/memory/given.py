@@ -193,13 +193,41 @@ def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
 
 def _assigned(graph: ReplayGraph, term: Term) -> list[Term]:
     """What an attribute may be; what its class begins with is not where the program sets it in all that it makes."""
-    written = graph.symbols.written(term)
+    told = graph.symbols.written(term)
+    written = [each for each in told if each[1] is None or not _is_of_test(graph, each[1])] or told
+    own = _family_of(graph, term)
+    written = [each for each in written if each[1] is None or not _is_of_sibling(graph, each[1], own)] or written
     writes = [write for _, write, _ in written if write is not None and not _is_of_constructor(write)]
     owners = {write.owner.node for write in writes}
     made = [site for owner in owners for site in graph.makers.get(owner, ()) if not is_test(site.path)]
     if not made or not all(any(_is_set_beside(graph, write, site) for write in writes) for site in made):
         return [value for value, _, _ in written]
     return [value for value, write, _ in written if write is not None and not _is_of_constructor(write)]
+
+
+def _family_of(graph: ReplayGraph, term: Term) -> set[ir.Class]:
+    """The classes whose methods an object may have that reads an attribute of its own there."""
+    around = class_around(graph, term.path, term.node) if term.node is not None and term.path else None
+    method = graph.symbols.function_of(term.path, term.node) if around is not None and term.node is not None else None
+    holder = term.node.value if isinstance(term.node, ir.Attr) else None
+    if around is None or not isinstance(method, ir.Function) or not method.parameters:
+        return set()
+    if not isinstance(holder, ir.Name) or holder.id != method.parameters[0].name:
+        return set()
+    return {base for cls in (around, *graph.classes.heirs(around)) for base in graph.classes.mro(cls)}
+
+
+def _is_of_sibling(graph: ReplayGraph, write: ev.AttributeWrite, own: set[ir.Class]) -> bool:
+    """Whether another heir of a common base sets its own attribute of the name."""
+    writer = graph.project.class_of.get(write.function) if write.function is not None else None
+    return bool(own) and writer is not None and writer not in own and writer in graph.classes.mro(write.owner.node)
+
+
+def _is_of_test(graph: ReplayGraph, write: ev.AttributeWrite) -> bool:
+    """Whether a test sets something: in a file of tests, or in a function that is named as one, wherever that is."""
+    around = (each for each in graph.ancestors(write.path, write.node) if isinstance(each, ir.Function))
+    names = [getattr(write.function, "name", ""), *(each.name for each in around)]
+    return is_test(write.path) or any(name.startswith("test_") for name in names)
 
 
 def _is_of_constructor(write: ev.AttributeWrite) -> bool:

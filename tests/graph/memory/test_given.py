@@ -192,3 +192,68 @@ def test_what_is_handed_on_by_name_is_what_the_program_gives(project, own, run, 
     agent = next(cls for cls in graph.project.classes if cls.name == "Agent")
     (term,) = (graph.symbols.term("agents.py", agent.body[0].body[0].value.right),)
     assert {option.number for option in given(graph, term)} == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "function", "expected"),
+    [("trials.py", "test_run", {50_000}), ("tests/trials.py", "run", {50_000}), ("trials.py", "run", {50_000, 50})],
+)
+def test_what_a_test_sets_is_not_the_program_s(project, path, function, expected):
+    trainer = """
+    class Trainer:
+        def __init__(self):
+            self.size = 50_000
+
+        def make(self):
+            return [None] * self.size
+    """
+    trial = f"""
+    from trainer import Trainer
+
+
+    def {function}():
+        def small():
+            trainer.size = 50
+
+        trainer = Trainer()
+        small()
+        trainer.make()
+    """
+    graph = project(trainer=trainer, **{path.removesuffix(".py").replace("/", "__"): trial})
+    (cls,) = graph.project.classes
+    term = graph.symbols.term("trainer.py", cls.body[1].body[0].value.right)
+    assert {option.number for option in given(graph, term)} == expected
+
+
+@pytest.mark.parametrize(("mixed", "expected"), [("Base", {64, 9}), ("Large, Sized", {64, 2_000, 9})])
+def test_what_another_heir_sets_for_itself_is_not_read_here(project, mixed, expected):
+    """But what the objects that are read from may have of another of their bases is."""
+    graph = project(
+        memory=f"""
+    class Base:
+        def cut(self):
+            self.size = 9
+
+    class Large(Base):
+        def __init__(self):
+            self.size = 64
+
+        def make(self):
+            return [None] * self.size
+
+    class Sized(Base):
+        def __init__(self):
+            self.size = 2_000
+
+    class Both({mixed}):
+        pass
+
+
+    Large().make()
+    Sized().cut()
+    Both().cut()
+    """
+    )
+    large = next(cls for cls in graph.project.classes if cls.name == "Large")
+    term = graph.symbols.term("memory.py", large.body[1].body[0].value.right)
+    assert {option.number for option in given(graph, term)} == expected
