@@ -43,8 +43,7 @@ TESTED_WITH = {
         " rule testing"
     ),
     "graph/interpret/test_interpreter": (
-        "graph/interpret/calls graph/interpret/evaluate graph/interpret/frame graph/interpret/known/library"
-        " graph/interpret/parts graph/model"
+        "graph/interpret/calls graph/interpret/evaluate graph/interpret/frame graph/interpret/parts graph/model"
     ),
     "graph/liveness/test_idle": (
         "graph/liveness/beside/demos graph/liveness/memories/unasked"

@@ -15,8 +15,9 @@ def container_name(node: ir.Node, events: Events) -> str | None:
     """The name or attribute into which a statement, call or display puts something; None for what has none."""
     target = _container(node, events)
     if isinstance(target, ir.Seq) and target.items:  # what is joined: `np.vstack((rows, row))`
-        first = target.items[0]
-        target = first.value if isinstance(first, ir.Sub) else first
+        target = target.items[0]
+    if isinstance(target, ir.Sub) and isinstance(target.index, ir.Const) and isinstance(target.index.value, str):
+        target = target.value  # a column
     if isinstance(target, ir.Attr):
         return target.attr
     return target.id if isinstance(target, ir.Name) else None

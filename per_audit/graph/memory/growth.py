@@ -96,7 +96,8 @@ def _is_idle(graph: ReplayGraph, function: ev.Owner, stores: Iterable[ev.Store])
 
 def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
     evictions = [evict for evict in graph.events.evictions.values() if takes_place(graph, evict, grows)]
-    if any(evict.container == container for evict in evictions):
+    content = graph.interpreter.content_of  # what is taken out of another goes with that
+    if any(evict.container == container or container in content(evict.container).atoms for evict in evictions):
         return True
     # Of several lists in one object, what is taken from one may have come from another, but from what it goes to.
     handed = set().union(*(_handed(graph, store) for store in grows))

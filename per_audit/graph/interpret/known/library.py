@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import frameworks
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms
-from per_audit.graph.interpret.known import conditionals, loaders, mappings, reference, trees
+from per_audit.graph.interpret.known import conditionals, loaders, mappings, records, reference, trees
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.built_in import BuiltIn
 from per_audit.graph.interpret.known.losses import keras_reduction, loss_of, torch_reduction
@@ -21,6 +21,7 @@ from per_audit.graph.interpret.values import (
     Arguments,
     Columns,
     Drawn,
+    External,
     Func,
     Ints,
     ModuleRef,
@@ -97,8 +98,8 @@ class Library:
             return drawn
         if name in ext.CONTAINERS or (name in _ARRAYS and values and self._is_filled(node, values[0])):
             return self.container(name, node, arguments, frame)
-        if name in ("collections.namedtuple", "typing.NamedTuple"):
-            return self._namedtuple(node)
+        if (made := records.made(self.interpreter, name, node, arguments)) is not None:
+            return made
         if name.startswith("heapq."):
             return self._heap(method, node, values, frame)
         if method in _GATHERS and values and (draws := frozenset(taint(*values[1:]).tagged("index"))):
@@ -263,6 +264,8 @@ class Library:
             source = self.interpreter.parts.spilled(values[0]) if name in _FILLED and values else UNKNOWN
             if source.tags:
                 return Value(tags=source.tags, roles=source.roles)
+            if kind == "dict" and values:
+                self.interpreter.add_content(node, self._made_by(node.args[0].value, values[0], frame))
             return of(Alloc(node, kind))
         if kind == "dict" and arguments:
             return mappings.united(self.interpreter, node, (mappings.given(self.interpreter, arguments),))
@@ -274,19 +277,15 @@ class Library:
                 self.interpreter.targets.store(Alloc(node, kind), node, frame, "rebuild", inner, None)
         return of(Alloc(node, kind))
 
-    def _namedtuple(self, node: ir.Call) -> Value:
-        name = node.argument(0, "typename")
-        fields = node.argument(1, "field_names")
-        names: list[str] = []
-        if isinstance(fields, ir.Const) and isinstance(fields.value, str):
-            names = fields.value.replace(",", " ").split()
-        elif isinstance(fields, ir.Seq):
-            for item in fields.items:
-                key = item.items[0] if isinstance(item, ir.Seq) and item.items else item
-                if isinstance(key, ir.Const) and isinstance(key.value, str):
-                    names.append(key.value)
-        title = str(name.value) if isinstance(name, ir.Const) else "record"
-        return of(RecordType(title, tuple(names))) if names else UNKNOWN
+    def _made_by(self, written: ir.Expr, factory: Value, frame: Frame) -> Value:
+        """What a `defaultdict` makes for a key that is asked for first: whichever it is, they are one."""
+        made = []
+        for atom in self.interpreter.ordered(factory.atoms):
+            if isinstance(atom, Func):
+                made.append(self.interpreter.calls.project_call(atom, [], frame))
+            elif isinstance(atom, External) and atom.name in ext.CONTAINERS:
+                made.append(of(Alloc(written, ext.CONTAINERS[atom.name])))
+        return join_all(made)
 
     def _heap(self, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
         if not values:
