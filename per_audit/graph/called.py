@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.events import Events
 
 
+_BY_PLACE = {"loc", "iloc"}  # how a table is asked for a row
+
+
 def container_name(node: ir.Node, events: Events) -> str | None:
     """The name or attribute into which a statement, call or display puts something; None for what has none."""
     target = _container(node, events)
@@ -18,6 +21,8 @@ def container_name(node: ir.Node, events: Events) -> str | None:
         target = target.items[0]
     if isinstance(target, ir.Sub) and isinstance(target.index, ir.Const) and isinstance(target.index.value, str):
         target = target.value  # a column
+    if isinstance(target, ir.Attr) and target.attr in _BY_PLACE:
+        target = target.value
     if isinstance(target, ir.Attr):
         return target.attr
     return target.id if isinstance(target, ir.Name) else None

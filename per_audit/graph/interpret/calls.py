@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import logarithms
+from per_audit.graph.interpret import logarithms, spelled
 from per_audit.graph.interpret.fitting import fitting
 from per_audit.graph.interpret.having import having
-from per_audit.graph.interpret.known import conditionals, mappings, reference
+from per_audit.graph.interpret.known import conditionals, frames, mappings, reference
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.draws import FILLS_TENSOR, OF_TENSOR, takes_many
 from per_audit.graph.interpret.parts import is_list
@@ -86,6 +86,7 @@ class Calls:
                 results += self.interpreter.targets.set_at(node, node.func.value, arguments[0][2], frame)
             if node.func.attr == "__init__":
                 self._begin_anew(node, receiver, frame)
+            spelled.update(self.interpreter, node, arguments, frame)
             if len(arguments) == 1:
                 self.interpreter.foreign.append(node, receiver, arguments[0][2], frame)
             results += self._method(node, node.func.attr, receiver, arguments, site, frame)
@@ -248,8 +249,12 @@ class Calls:
             func = Func(constructor, instance)
             site.targets.add(func)
             self.project_call(func, arguments, frame)
-        value = of(instance)
-        return value.join(of(Alloc(cls, kind))) if (kind := self.container_base(bases)) else value
+        return self.made_of(instance)
+
+    def made_of(self, instance: Instance) -> Value:
+        """An object, which is a container too where a base of its class is one: `class Memory(list)`."""
+        kind = self.container_base(self.interpreter.classes.external_bases(instance.node))
+        return of(instance).join(of(Alloc(instance.node, kind))) if kind else of(instance)
 
     def container_base(self, bases: set[str]) -> str | None:
         """The kind of container that a class is by its bases in libraries."""
@@ -337,8 +342,8 @@ class Calls:
         known = reference.method(atom, node, name, values, frame, self.interpreter)
         if known is not None:
             return known
-        if name in _PUT and arguments and atom.kind != "array":
-            how = _PUT[name]
+        if name in _PUT and arguments and (atom.kind != "array" or name == "append"):
+            how = _PUT[name] if atom.kind != "array" or frames.is_table(atom) else "extend"
             if how == "insert":
                 value, source, index = values[-1], node.args[-1].value, node.args[0].value
             else:
@@ -346,7 +351,7 @@ class Calls:
             if how == "extend":
                 value = self.interpreter.parts.element(value)
             self.interpreter.targets.store(atom, node, frame, how, value, source, index)
-            return UNKNOWN
+            return of(atom) if frames.is_table(atom) else UNKNOWN
         if name in _TAKE and not (name == "get" and atom.kind == "dict"):
             self.interpreter.statements.evict(of(atom), node, frame, _TAKE[name])
             return content if atom.kind == "dict" else content.join(self._taken(atom, node, values, frame))
@@ -366,7 +371,8 @@ class Calls:
         if name == "sort":
             return UNKNOWN
         if name in ("sample", "choice") and arguments:
-            return UNKNOWN
+            is_table = name == "sample" and frames.is_table(atom)
+            return frames.sample(self.interpreter, atom, node, frame) if is_table else UNKNOWN
         return taint(*values)._replace(roles=content.roles)
 
     def _asked_for(self, atom: Alloc, name: str, content: Value, values: list[Value]) -> Value:

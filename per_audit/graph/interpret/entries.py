@@ -97,7 +97,10 @@ class Entries:
         names = self.interpreter.classes.decorators(node)
         if "staticmethod" in names:
             return
-        env[node.parameters[0].name] = of(ClassRef(owner.node)) if "classmethod" in names else of(owner)
+        is_of_class = "classmethod" in names
+        env[node.parameters[0].name] = (
+            of(ClassRef(owner.node)) if is_of_class else self.interpreter.calls.made_of(owner)
+        )
 
     def bind(
         self, node: ir.Function | ir.Lambda, owner: Instance | None, arguments: list[tuple[str | None, str, Value]]

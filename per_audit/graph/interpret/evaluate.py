@@ -10,7 +10,7 @@ from per_audit.graph.interpret import spelled
 from per_audit.graph.interpret.events import Read
 from per_audit.graph.interpret.iteration import turns_of
 from per_audit.graph.interpret.known import externals as ext
-from per_audit.graph.interpret.known import mappings, reference
+from per_audit.graph.interpret.known import frames, mappings, reference
 from per_audit.graph.interpret.parts import is_display
 from per_audit.graph.interpret.roles import role_of, role_of_name
 from per_audit.graph.interpret.values import (
@@ -167,7 +167,7 @@ class Evaluator:
                 found.append(atom.items[atom.type.fields.index(name)])
             elif isinstance(atom, Record) and atom.type.name == OPEN:
                 found.append(Value(tags=frozenset((("draw", atom.node),))))
-            elif isinstance(atom, Alloc) and (reference.has_part(atom, name) or _is_of_queue(atom, name)):
+            elif isinstance(atom, Alloc) and any(is_it(atom, name) for is_it in _THE_SAME):
                 found.append(of(atom))
         result = join_all(found)
         if not found or name in ("T", "data", "values", "real"):
@@ -364,9 +364,13 @@ def replace_env(frame: Frame) -> Frame:
     return replace(frame, env={}, parent=frame, globals=set(), comprehension=True)
 
 
-def _is_of_queue(made: Alloc, name: str) -> bool:
-    """Whether it is what a queue between threads keeps its items in: `tasks.queue`, which no deque has."""
-    return name == "queue" and made.kind == "deque"
+def _is_inside(made: Alloc, name: str) -> bool:
+    """Whether it is what a queue between threads keeps its items in, `tasks.queue`, or a `UserList` its own."""
+    return (name == "queue" and made.kind == "deque") or (name == "data" and isinstance(made.node, ir.Class))
+
+
+# What an attribute of a container is where it is the container itself, or what is done to it is.
+_THE_SAME = (reference.has_part, _is_inside, frames.is_view)
 
 
 def _says_nothing(method: ir.Function) -> bool:

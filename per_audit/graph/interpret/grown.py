@@ -72,7 +72,7 @@ def _parts(made: ir.Call | ir.Seq | ir.Bin) -> list[ir.Expr]:
         in_front = made.op == "+" and isinstance(made.left, ir.Seq) and made.left.kind == "list"
         return [*made.left.items, made.right] if in_front and isinstance(made.left, ir.Seq) else []
     if not isinstance(made.func, ir.Attr) or not made.args or name_of(made.func) not in ext.JOINS:
-        return []
+        return []  # what a method of a table appends is told with the method
     first = made.args[0].value
     parts = first.items if isinstance(first, ir.Seq) else []
     if made.func.attr == "append":

@@ -21,6 +21,7 @@ from per_audit.graph.interpret.values import (
     Ints,
     Item,
     Record,
+    Result,
     Step,
     Tag,
     TupleOf,
@@ -52,6 +53,7 @@ class Parts:
             return cut
         found: list[Value] = []
         is_slice = isinstance(node.index, ir.Slice)
+        is_column = isinstance(node.index, ir.Const) and isinstance(node.index.value, str)
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
         is_window = isinstance(node.index, ir.Slice) and not value.tagged("draw") and self._is_window(node, frame)
         reads_items = False
@@ -64,8 +66,9 @@ class Parts:
                 if drawn and not is_slice:
                     self.gather(atom, drawn, node, frame)
                 content = self.interpreter.content_of(atom)
-                found.append(of(atom) if is_slice else content)
-                reads_items = reads_items or not is_slice
+                is_part = is_slice or (is_column and atom.kind == "array")
+                found.append(of(atom) if is_part else content)
+                reads_items = reads_items or not is_part
             elif atom == Ints() and drawn:
                 found.append(Value(frozenset(), frozenset(("index", draw) for draw in drawn)))  # positions of positions
             elif isinstance(atom, Instance):
@@ -156,6 +159,8 @@ class Parts:
         if isinstance(atom, Columns):
             row = self.element(atom.rows)
             return join_all(self._item(inner, index, node) for inner in row.atoms if not isinstance(inner, Columns))
+        if isinstance(atom, Result):
+            return self.interpreter.content_of(atom.call)  # what a file holds that the project put there
         if isinstance(atom, ClassRef):
             return of(atom)  # of a generic class, with what it holds: `Ring[Row]`
         if isinstance(atom, Ints):

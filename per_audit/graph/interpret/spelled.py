@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import TupleOf, of
+from per_audit.graph.interpret.known import mappings
+from per_audit.graph.interpret.known.mappings import REST
+from per_audit.graph.interpret.values import Literal, TupleOf, of
 
 if TYPE_CHECKING:
+    from per_audit.graph.interpret.frame import Frame
     from per_audit.graph.interpret.interpreter import Interpreter
-    from per_audit.graph.interpret.values import Value
+    from per_audit.graph.interpret.values import Arguments, Value
 
 _MOST = 24
 _BY_NAME = {"getattr", "setattr", "vars"}
@@ -21,7 +24,10 @@ _FIELDS = "__dict__"
 
 def turns(interpreter: Interpreter, iterated: Value, node: ir.Expr, body: list[ir.Node]) -> tuple[Value, ...] | None:
     """What each turn of a loop gets, if these are names by which its body asks for attributes; None for other loops."""
-    rows = _zipped(interpreter, node) if isinstance(node, ir.Call) else _items(interpreter, iterated)
+    if isinstance(node, ir.Call):
+        rows = _zipped(interpreter, node) or _pairs(interpreter, node)
+    else:
+        rows = _items(interpreter, iterated)
     if not rows or len(rows) > _MOST or not any(map(asks_by_name, body)):
         return None
     return rows
@@ -37,7 +43,9 @@ def owner_of(node: ir.Expr) -> ir.Expr | None:
 
 
 def _items(interpreter: Interpreter, iterated: Value) -> tuple[Value, ...]:
-    """The items of what is gone through, if they are texts."""
+    """The items of what is gone through, if they are texts; of a dictionary its keys."""
+    if mappings.holds_fields(iterated):
+        return tuple(of(Literal(key)) for key in interpreter.parts.fields_of(iterated) if key != REST)
     items = interpreter.parts.items_of(iterated) if len(iterated.atoms) == 1 else None
     return items if items is not None and all(isinstance(item.literal(), str) for item in items) else ()
 
@@ -52,6 +60,25 @@ def _zipped(interpreter: Interpreter, node: ir.Call) -> tuple[Value, ...]:
     if not any(texts) or len(known) < len(columns) or len({len(column) for column in known}) > 1:
         return ()
     return tuple(of(TupleOf(node, row)) for row in zip(*known, strict=True))
+
+
+def _pairs(interpreter: Interpreter, node: ir.Call) -> tuple[Value, ...]:
+    """The keys of a dictionary that are known, with what stands there: `kwargs.items()`."""
+    if not isinstance(node.func, ir.Attr) or node.func.attr != "items" or node.args:
+        return ()
+    fields = interpreter.parts.fields_of(interpreter.events.value(node.func.value))
+    return tuple(of(TupleOf(node, (of(Literal(key)), value))) for key, value in fields.items() if key != REST)
+
+
+def update(interpreter: Interpreter, node: ir.Call, arguments: Arguments, frame: Frame) -> None:
+    """`self.__dict__.update(fields)`: an object gets attributes by their names."""
+    if not isinstance(node.func, ir.Attr) or node.func.attr != "update" or not arguments:
+        return
+    if (owner := owner_of(node.func.value)) is not None:
+        for key, value in mappings.given(interpreter, arguments).items():
+            if key != REST:
+                target = ir.Attr(node.start, node.end, owner, key)
+                interpreter.targets.assign_attribute(target, value, frame, node, None)
 
 
 def asks_by_name(part: ir.Node) -> bool:

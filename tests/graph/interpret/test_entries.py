@@ -82,3 +82,42 @@ def test_a_class_that_is_chosen_elsewhere_may_be_the_default(project, value_of, 
         held = play(10, {given})
     """)
     assert {atom.node.name for atom in value_of(graph, "maker()").atoms if isinstance(atom, Instance)} == made
+
+
+_HEIR = """
+    import random
+    from collections import UserList, deque
+
+    class Memory({base}):
+        def put(self, *row):
+            {put}
+
+        def sample(self, n):
+            return {drawn}
+
+    memory = Memory()
+    while True:
+        action = net(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.put({row})
+        states, actions, rewards, next_states, dones = zip(*memory.sample(32))
+        learn(states, actions, rewards, next_states, dones)
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "put", "drawn"),
+    [
+        ("list", "self.append(row)", "random.sample(self, n)"),
+        ("list", "self.append(row)", "[self[i] for i in random.sample(range(len(self)), n)]"),
+        ("deque", "self.append(row)", "[self[random.randrange(len(self))] for _ in range(n)]"),
+        ("dict", "self[len(self)] = row", "random.sample(list(self.values()), n)"),
+        ("UserList", "self.data.append(row)", "random.sample(self.data, n)"),
+    ],
+)
+@pytest.mark.parametrize(("row", "found"), [("state, action, reward, next_state, done", 1), ("net, state", 0)])
+def test_an_object_whose_class_is_a_container_holds_what_its_methods_put_into_it(project, base, put, drawn, row, found):
+    code = _HEIR.format(base=base, put=put, drawn=drawn, row=row)
+    if not found:
+        code = code.replace("states, actions, rewards, next_states, dones", "nets, states").replace("dones)", "nets)")
+    assert len(project(code).buffers) == found

@@ -116,3 +116,46 @@ def test_a_loop_over_other_names_is_as_it_was(project, value_of):
         """
     )
     assert len(value_of(graph, "name").atoms) == 2
+
+
+ROWS = """
+    import random
+
+    class Row:
+        def __init__(self, **fields):
+            {set}
+
+    class Memory:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, **fields):
+            self.rows.append(Row(**fields))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    memory = Memory()
+    while True:
+        action = net(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.add({given})
+        batch = memory.sample(32)
+        learn([row.seen for row in batch], [row.earned for row in batch])
+"""
+GIVEN = "state=state, action=action, reward=reward, next_state=next_state, done=done"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "self.__dict__.update(fields)",
+        "vars(self).update(**fields)",
+        "for name, value in fields.items():\n                setattr(self, name, value)",
+        "for name in fields:\n                self.__dict__[name] = fields[name]",
+        "for name, value in fields.items():\n                self.__dict__[name] = value",
+    ],
+)
+@pytest.mark.parametrize(("given", "found"), [(GIVEN, 1), ("state=state, action=action", 0)])
+def test_an_object_has_the_fields_that_it_is_given_by_name(project, written, given, found):
+    assert len(project(ROWS.format(set=written, given=given)).buffers) == found

@@ -369,6 +369,8 @@ def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:
         if isinstance(found, ir.Const) and isinstance(found.value, bool):
             found = node.argument(4, "p")  # jax.random.choice takes a key before all else
         found = found or node.argument(None, "p") or node.argument(None, "cum_weights")
+    elif method == "sample":
+        found = node.argument(None, "weights")
     elif method in ("multinomial", ext.SAMPLER):
         found = node.argument(0, "input" if method == "multinomial" else "weights")
     elif method == OF_TENSOR and isinstance(node.func, ir.Attr):

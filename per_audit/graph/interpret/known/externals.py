@@ -10,6 +10,8 @@ CONTAINERS = {
     "builtins.dict": "dict",
     "builtins.set": "set",
     "collections.deque": "deque",
+    "collections.UserList": "list",
+    "collections.UserDict": "dict",
     "collections.OrderedDict": "dict",
     "collections.defaultdict": "dict",
     "queue.Queue": "deque",
@@ -23,7 +25,7 @@ CONTAINERS = {
     "numpy.memmap": "array",
     "numpy.ndarray": "array",
     "numpy.recarray": "array",
-    "h5py.File.create_dataset": "array",
+    "numpy.lib.format.open_memmap": "array",
     "torch.zeros": "array",
     "torch.empty": "array",
     "torch.ones": "array",
@@ -33,6 +35,11 @@ CONTAINERS = {
     "jax.numpy.empty": "array",
     "tensorflow.Variable": "array",
 }
+
+# What makes an array in a file, or in a group of such arrays.
+_FILES = {"h5py", "zarr"}
+_DATASETS = {"create_dataset", "require_dataset", "create_array", "create", "zeros", "empty", "ones", "full", "open",
+             "open_array"}  # fmt: skip
 
 # Methods and functions that give back what they were given in another form: the fields keep their roles.
 CONVERSIONS = {
@@ -173,6 +180,13 @@ def is_continuous(name: str) -> bool:
     """Whether the callable returns continuous random numbers."""
     owner, _, method = name.rpartition(".")
     return name in _CONTINUOUS or (owner in RANDOM_OBJECTS and method in ("uniform", "random"))
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of container that a function or class makes, None for one that makes none."""
+    if name in CONTAINERS:
+        return CONTAINERS[name]
+    return "array" if name.partition(".")[0] in _FILES and last(name) in _DATASETS else None
 
 
 def is_cast(name: str) -> bool:

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import frameworks
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms
-from per_audit.graph.interpret.known import conditionals, loaders, mappings, records, reference, trees
+from per_audit.graph.interpret.known import conditionals, frames, loaders, mappings, records, reference, trees
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.built_in import BuiltIn
 from per_audit.graph.interpret.known.losses import keras_reduction, loss_of, torch_reduction
@@ -96,9 +96,10 @@ class Library:
         drawn = self.interpreter.draws.cut.get(node) or _positions(name, node, values)
         if (drawn := drawn or self._random(name, method, node, values, frame)) is not None:
             return drawn
-        if name in ext.CONTAINERS or (name in _ARRAYS and values and self._is_filled(node, values[0])):
+        if self._makes(name, node, values):
             return self.container(name, node, arguments, frame)
-        if (made := records.made(self.interpreter, name, node, arguments)) is not None:
+        made = records.made(self.interpreter, name, node, arguments)
+        if (made := made or frames.made(self.interpreter, name, node, values)) is not None:
             return made
         if name.startswith("heapq."):
             return self._heap(method, node, values, frame)
@@ -111,6 +112,12 @@ class Library:
             left, right = node.args[0].value, node.args[1].value
             return self.interpreter.operators.arithmetic(node, "**", left, values[0], right, values[1], frame)
         return self.numeric(name, method, node, values, site, frame)
+
+    def _makes(self, name: str, node: ir.Call, values: list[Value]) -> bool:
+        """Whether a call makes a container; one that opens an array is given a shape for what it would make."""
+        if ext.kind_of(name):
+            return not ext.last(name).startswith("open") or node.argument(None, "shape") is not None
+        return name in _ARRAYS and bool(values) and self._is_filled(node, values[0])
 
     def _is_filled(self, node: ir.Call, given: Value) -> bool:
         """Whether an array is made of a list of one thing, again and again: `[None] * size`, `[{} for _ in range(n)]`.
@@ -259,14 +266,18 @@ class Library:
     def container(self, name: str, node: ir.Call, arguments: Arguments, frame: Frame) -> Value:
         """A container that a library function or class makes."""
         values = [value for _, _, value in arguments]
-        kind = ext.CONTAINERS.get(name, "array")
+        kind = ext.kind_of(name) or "array"
         if kind == "array" or (kind == "dict" and name.endswith("defaultdict")):
             source = self.interpreter.parts.spilled(values[0]) if name in _FILLED and values else UNKNOWN
             if source.tags:
                 return Value(tags=source.tags, roles=source.roles)
             if kind == "dict" and values:
                 self.interpreter.add_content(node, self._made_by(node.args[0].value, values[0], frame))
-            return of(Alloc(node, kind))
+            made = of(Alloc(node, kind))
+            for file in self.interpreter.events.value(getattr(node.func, "value", None)).atoms:
+                if isinstance(file, Result):
+                    self.interpreter.add_content(file.call, made)  # where it is found by its name
+            return made
         if kind == "dict" and arguments:
             return mappings.united(self.interpreter, node, (mappings.given(self.interpreter, arguments),))
         if values and kind in ("list", "set"):
@@ -283,8 +294,8 @@ class Library:
         for atom in self.interpreter.ordered(factory.atoms):
             if isinstance(atom, Func):
                 made.append(self.interpreter.calls.project_call(atom, [], frame))
-            elif isinstance(atom, External) and atom.name in ext.CONTAINERS:
-                made.append(of(Alloc(written, ext.CONTAINERS[atom.name])))
+            elif isinstance(atom, External) and (kind := ext.kind_of(atom.name)):
+                made.append(of(Alloc(written, kind)))
         return join_all(made)
 
     def _heap(self, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:

@@ -223,6 +223,8 @@ class _Rollout:
         path = self.graph.path_of(container.node)
         if path is None or container.node in self.stored or self._reads(container.node):
             return
+        if _is_default(self.graph, path, container.node):
+            return
         if container not in self.holders and not _is_repeated(self.graph, path, container.node):
             return  # it ends with the call
         yield Happening(path, container.node, self.graph.symbols.function_of(path, container.node), MAKE)
@@ -307,6 +309,12 @@ def _is_last_popped(graph: ReplayGraph, evict: ev.Evict) -> bool:
     if isinstance(test, ir.Call) and ir.last_name(test.func) == "len" and test.args:
         test = test.args[0].value
     return evict.container in graph.events.value(test).atoms
+
+
+def _is_default(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether what is made is put only where nothing stands yet: `rows.setdefault(key, [])`."""
+    around = next((each for each in graph.ancestors(path, node) if not isinstance(each, ir.Arg)), None)
+    return isinstance(around, ir.Call) and ir.last_name(around.func) == "setdefault"
 
 
 def _is_repeated(graph: ReplayGraph, path: str, node: ir.Node) -> bool:

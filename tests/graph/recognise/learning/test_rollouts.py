@@ -600,3 +600,41 @@ def test_what_is_full_when_it_is_drawn_from_and_then_begins_anew_is_a_rollout(pr
                     net.loss(states, actions, rewards, next_states, dones).backward()
     """)
     assert kinds(graph) == found
+
+
+KEYED = """
+    import numpy as np
+
+    class Buffer:
+        def __init__(self):
+            self.fields = {{}}
+
+        def add(self, **row):
+            for name, value in row.items():
+                {put}
+
+        def sample(self, n):
+            at = np.random.randint(len(self.fields["reward"]), size=n)
+            return {{name: [column[i] for i in at] for name, column in self.fields.items()}}
+
+    memory = Buffer()
+    while True:
+        action = net(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.add(state=state, action=action, reward=reward, next_state=next_state, done=done)
+        {after}
+        batch = memory.sample(32)
+        learn(batch["state"], batch["action"], batch["reward"], batch["next_state"], batch["done"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("put", "after", "found"),
+    [
+        ("self.fields.setdefault(name, []).append(value)", "pass", [UNIFORM]),
+        ("self.fields.setdefault(name, []).append(value)", "state = next_state", [UNIFORM]),
+        ("self.fields[name] = [value]", "pass", []),
+    ],
+)
+def test_a_column_that_is_made_where_none_stands_empties_nothing(project, put, after, found):
+    assert [buffer.kind for buffer in project(KEYED.format(put=put, after=after)).buffers] == found
