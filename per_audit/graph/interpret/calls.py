@@ -172,8 +172,24 @@ class Calls:
             return self.interpreter.library.external(atom.name, node, arguments, site, frame)
         if isinstance(atom, Result):
             site.names.add(atom.name)
-            return self.interpreter.library.call_object(atom, arguments, site, frame)
+            bound = self._bound(atom, node, arguments, site, frame) if atom.name == ext.PARTIAL else None
+            return bound or self.interpreter.library.call_object(atom, arguments, site, frame)
         return None
+
+    def _bound(
+        self, atom: Result, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame
+    ) -> Value | None:
+        """A call of `partial(function, name=value)`; None where places are bound, by which others stand further on."""
+        given = atom.call.args[1:] if isinstance(atom.call, ir.Call) else []
+        if any(argument.keyword is None and argument.star != "**" for argument in given):
+            return None
+        named = {keyword for keyword, _, _ in arguments}
+        value = self.interpreter.events.value
+        bound = [(a.keyword, a.star, value(a.value)) for a in given if a.star or a.keyword not in named]
+        called = self.interpreter.ordered(self.interpreter.content_of(atom.call).atoms)
+        own = [each for each in called if isinstance(each, (Func, ClassRef))]
+        results = (self._apply(each, node, [*arguments, *bound], site, frame) for each in own)
+        return join_all(result for result in results if result is not None) if own else None
 
     def _drawn_by_tensor(self, node: ir.Call, receiver: Value, arguments: Arguments, frame: Frame) -> Value | None:
         """What a method of a tensor draws by the masses in it, or fills it with; None for other methods."""

@@ -683,3 +683,33 @@ def test_what_a_wrapper_hands_on_is_still_what_was_drawn(project, value_of, made
     """
     graph = project(text)
     assert value_of(graph, "batch").tagged("draw")
+
+
+@pytest.mark.parametrize(
+    ("made", "sizes"),
+    [
+        ("partial(Memory, size=99)()", {99}),
+        ("partial(Memory, size=99)(size=7)", {7}),
+        ("partial(Memory, **{'size': 99})()", {99}),
+        ("make(partial(Memory, size=99))", {99}),
+        ("partial(make, Memory)()", set()),  # places are bound: what stands where is not told
+        ("partial(unknown, size=99)()", set()),
+    ],
+)
+def test_what_arguments_are_bound_to_is_called_with_them(project, made, sizes):
+    graph = project(
+        f"""
+        from functools import partial
+
+        class Memory:
+            def __init__(self, size):
+                self.size = size
+
+        def make(cls):
+            return cls()
+
+        memory = {made}
+        """
+    )
+    held = [value for (cls, name), value in graph.interpreter.attributes.items() if name == "size"]
+    assert {atom.value for value in held for atom in value.atoms if isinstance(atom, Literal)} == sizes

@@ -201,6 +201,7 @@ def packs(name: str) -> bool:
 
 # Functions that make another form of the module or function that they are given: a faster one, one for whole arrays.
 COMPILERS = {"torch.compile", "torch.jit.script", "torch.jit.trace", "numpy.vectorize", "numpy.frompyfunc"}
+PARTIAL = "functools.partial"  # binds arguments of what is called later
 # What is called of a class whose objects live in other processes, and of their methods, in its or their stead.
 REMOTE = "remote"
 # Functions that hand over what they are given: to objects of other processes, from these, or made to live in one.

@@ -91,7 +91,8 @@ class Library:
             return known
         if (shape := frameworks.drawn_shape(name)) is not None:
             return _sampled(shape, name, node)
-        if name in ext.RANDOM_OBJECTS or name == _GETTER:
+        if name in ext.RANDOM_OBJECTS or name in (_GETTER, ext.PARTIAL):
+            self.interpreter.add_content(node, join_all(values[:1]))  # of what arguments are bound to
             return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
         drawn = self.interpreter.draws.cut.get(node) or _positions(name, node, values)
         if (drawn := drawn or self._random(name, method, node, values, frame)) is not None:
