@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from per_audit.audit.outcome import Outcome, with_ids
 from per_audit.audit.parts import unevenly_indented, unparsable
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from per_audit.rule import Rule
     from per_audit.settings import Settings
     from per_audit.source.resolve import Modules
+
+
+class _Told(NamedTuple):
+    findings: list[Finding]
+    failures: list[Failure]
 
 
 class Judge:
@@ -84,7 +89,8 @@ class Judge:
             notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
         outcome = replace(outcome, notices=tuple(notices))
         outcome = replace(outcome, trains=not part.is_text and trains(graph))
-        found = self._asked(graph, part, with_offers, outcome)
+        told = self._told(graph)
+        found = self._asked(graph, told, part, with_offers, outcome)
         if part.is_text or not (found.notes or getattr(graph, "buffers", ()) or getattr(graph, "library", ())):
             return found, graph
         from per_audit.graph.liveness.memories.usage import has_one_in_use, is_tried_out, unused
@@ -95,26 +101,32 @@ class Judge:
             own = (each for each in unused(graph) if isinstance(each, ReplayBuffer))
             gone = [each for each in own if each.kind == UNIFORM and not is_tried_out(graph, each)]
             every, graph.buffers = graph.buffers, [buffer for buffer in graph.buffers if buffer not in gone]
-            found = replace(found, without_unmade=self._asked(graph, part, with_offers, outcome, beside=True))
+            told = self._told(graph) if gone else told
+            found = replace(found, without_unmade=self._asked(graph, told, part, with_offers, outcome, beside=True))
             graph.buffers = every
         return found, graph
 
+    def _told(self, graph: ReplayGraph) -> _Told:
+        """What the rules find in the graph, and which of them fail."""
+        failures: list[Failure] = []
+        findings = [finding for rule in self._rules for finding in self._check(rule, graph, failures)]
+        return _Told(findings, failures)
+
     def _asked(
-        self, graph: ReplayGraph, part: Part, with_offers: bool, outcome: Outcome, beside: bool = False
+        self, graph: ReplayGraph, told: _Told, part: Part, with_offers: bool, outcome: Outcome, beside: bool = False
     ) -> Outcome:
-        """The outcome with what the rules find in the graph; `beside` the files lies a program that is in use."""
+        """The outcome with what the rules told of the graph; `beside` the files lies a program that is in use."""
         from per_audit.graph.liveness.beside.exported import exported
         from per_audit.graph.liveness.idle import Idle
 
-        failures = list(outcome.failures)
+        failures = [*outcome.failures, *told.failures]
         notes: dict[Place, tuple[str, bool, bool]] = {}
-        told = (finding for rule in self._rules for finding in self._check(rule, graph, failures))
         if part.is_text:
-            findings = with_ids(finding for finding in told if _is_shown(finding))
+            findings = with_ids(finding for finding in told.findings if _is_shown(finding))
         else:
             program, package = (Idle(graph, is_package, beside) for is_package in (False, True))
             for_others = part.packaged | exported(graph)
-            asked = [(each, package if each.place.path in for_others else program) for each in told]
+            asked = [(each, package if each.place.path in for_others else program) for each in told.findings]
             findings = with_ids(self._as_run(asked, notes, failures))
         if with_offers and findings:
             from per_audit.fixes.offers import offered

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.interpreter import Interpreter
     from per_audit.graph.libraries.buffers import LibraryBuffer
+    from per_audit.graph.liveness.frequency.lives import Lives
     from per_audit.graph.symbolic import Term
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"
@@ -95,8 +96,10 @@ class ReplayGraph:
         self._anatomies: dict[int, Anatomy] = {}
         self._weights: dict[int, Weights] = {}
         self._paths: dict[ir.Node, str] | None = None
-        # What assignments read and what they bind, by function, or file: remembered by those who follow objects.
+        # Remembered by those who follow objects: what assignments read and bind, by function or file, ...
         self.assigned: dict[str | ir.Function | ir.Lambda, list[tuple[frozenset[str], frozenset[str]]]] = {}
+        self.names: dict[ir.Node, frozenset[str]] = {}  # those that are read in a node
+        self.lives: dict[ReplayBuffer, Lives] = {}  # where the objects of buffers are made anew
         self.unread: tuple[bytes, ...] = ()  # what files of the part hold that could not be parsed; set by the audit
         self.left_out: dict[str, bytes] = {}  # the like of cells, by the paths of their notebooks; set by the audit
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
@@ -232,6 +235,11 @@ class ReplayGraph:
     def cut_containers(self) -> set[Alloc]:
         """The containers of which only a part is kept at times."""
         return growth.cut_containers(self)
+
+    @cached_property
+    def last_kept(self) -> dict[Alloc, list[tuple[str, ir.Expr]]]:
+        """By how many of its last items a list is replaced, and the file that says so: `self.rows = self.rows[-n:]`."""
+        return growth.last_kept(self)
 
     @cached_property
     def sorted_containers(self) -> set[Alloc]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _WORD = re.compile(r"\w+")
+_QUOTED = re.compile(rb"[\"'](?=([\w\x80-\xff]+)[\"'])")
 
 
 class Project:
@@ -129,6 +130,11 @@ class Project:
                 if not words.isdisjoint(meant)
             ]
         return self._naming[word]
+
+    @cached_property
+    def quoted(self) -> frozenset[bytes]:
+        """The words that stand alone between quotation marks."""
+        return frozenset(word for module in self.modules.values() for word in _QUOTED.findall(module.text))
 
     @cached_property
     def changes_reductions(self) -> bool:

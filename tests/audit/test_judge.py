@@ -1,5 +1,7 @@
 """What is found in a part: with ids that stay, and told of files that could not be read."""
 
+from collections import Counter
+
 import pytest
 
 from per_audit.audit.judge import Judge
@@ -130,6 +132,35 @@ def test_a_program_around_a_package_is_none(tmp_path):
     files = {"learn.py": LEARNER.format(corrected=False), "main.py": f"from world.env import Env\n{MAIN}", **world}
     outcomes = [outcome for outcome, _ in judged(tmp_path, files)]
     assert [each for outcome in outcomes for each in severities(outcome, "PER101")] == [("info", True)]
+
+
+UNIFORM = """
+import random
+
+
+class Agent:
+    def __init__(self, net):
+        self.net, self.rows = net, []
+
+    def store(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        self.net.fit(random.sample(self.rows, 32))
+"""
+
+
+@pytest.mark.parametrize(("text", "times"), [(LEARNER.format(corrected=True), 1), (UNIFORM, 2)])
+def test_rules_are_asked_again_only_where_a_program_beside_leaves_memories_out(tmp_path, monkeypatch, text, times):
+    asked = Counter()
+    check = Judge._check
+    monkeypatch.setattr(
+        Judge, "_check", lambda judge, rule, *rest: asked.update([rule.code]) or check(judge, rule, *rest)
+    )
+    ((outcome, graph),) = judged(tmp_path, {"learn.py": text})
+    assert (outcome.in_use, len(graph.buffers)) == (False, 1)
+    assert outcome.without_unmade is not None
+    assert set(asked.values()) == {times}
 
 
 def test_hints_about_what_is_never_run_are_none(tmp_path):

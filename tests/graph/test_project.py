@@ -119,3 +119,9 @@ def test_the_statements_that_name_a_word_come_by_file_whoever_asks_again():
     ]
     assert known.naming("Memory") is found
     assert known.naming("Mem") == []
+
+
+def test_words_stand_alone_between_quotation_marks():
+    known = project(one="x = getattr(y, 'store')\nz = {'a':'b', \"déjà\": 'two words'}\n# don't\n", two="v = 'c'\n")
+    assert known.quoted >= {b"store", b"a", b"b", "déjà".encode(), b"c"}
+    assert known.quoted.isdisjoint({b"two", b"words", b"two words", b"getattr"})

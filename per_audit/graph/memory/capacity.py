@@ -99,7 +99,8 @@ def capacity_of(
             made = [number for term in sizes for number in known[term]]
             if container.kind == "array" and set(made) == {1}:
                 continue  # a number in the form of an array, among what the memory may be: no batch is drawn of it
-            limits = [*_compared(graph, container), *_roomy(graph, container), *_last(graph, container)]
+            last = [graph.symbols.term(file, number) for file, number in graph.last_kept.get(container, ())]
+            limits = [*_compared(graph, container), *_roomy(graph, container), *last]
             if container.kind == "list" and not (sizes or limits):
                 limits = lengths_of_laps(graph, container)  # it grows at its end until the positions go round
             kept = [number for term in limits for number in _numbers(graph, term, asked)]
@@ -297,20 +298,6 @@ def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
                     if is_counter(left, inside) or not beside.isdisjoint(measured):
                         found.append(graph.symbols.term(store.path, around.test.rights[0]))
                 break
-    return found
-
-
-def _last(graph: ReplayGraph, container: Alloc) -> list[Term]:
-    """How many of its last items a list is replaced by: `self.rows = self.rows[-n:]`."""
-    found: list[Term] = []
-    for write in graph.events.writes.values():
-        value = write.expression
-        cut = value.index if isinstance(value, ir.Sub) else None
-        lower = cut.lower if isinstance(cut, ir.Slice) and cut.upper is None else None
-        if isinstance(value, ir.Sub) and isinstance(lower, ir.Un) and lower.op == "-":
-            same = isinstance(value.value, ir.Attr) and value.value.attr == write.attribute
-            if same and container in graph.events.value(value.value).atoms:
-                found.append(graph.symbols.term(write.path, lower.operand))
     return found
 
 

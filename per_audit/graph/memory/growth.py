@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -241,6 +242,22 @@ def _compares_size(test: ir.Expr, is_of_another: Callable[[ir.Cmp], bool]) -> bo
                 ):
                     return True
     return False
+
+
+def last_kept(graph: ReplayGraph) -> dict[Alloc, list[tuple[str, ir.Expr]]]:
+    """By how many of its last items a list is replaced, and the file that says so: `self.rows = self.rows[-n:]`."""
+    found: dict[Alloc, list[tuple[str, ir.Expr]]] = defaultdict(list)
+    for write in graph.events.writes.values():
+        value = write.expression
+        cut = value.index if isinstance(value, ir.Sub) else None
+        lower = cut.lower if isinstance(cut, ir.Slice) and cut.upper is None else None
+        if not isinstance(value, ir.Sub) or not isinstance(lower, ir.Un) or lower.op != "-":
+            continue
+        if isinstance(value.value, ir.Attr) and value.value.attr == write.attribute:
+            for atom in graph.events.value(value.value).atoms:
+                if isinstance(atom, Alloc):
+                    found[atom].append((write.path, lower.operand))
+    return dict(found)
 
 
 def cut_containers(graph: ReplayGraph) -> set[Alloc]:

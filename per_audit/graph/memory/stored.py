@@ -30,8 +30,10 @@ def never_full(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
     None where it is not known, or too many. An option of the command line is what it is where nobody gives it.
     """
     most = stored_at_most(graph, buffer)
-    room = [capacity_of(graph, (container,), holder=buffer.owner).usual or 0 for container in buffer.containers]
-    return most if most is not None and min(room) >= most else None
+    if most is None:
+        return None
+    room = (capacity_of(graph, (container,), holder=buffer.owner).usual or 0 for container in buffer.containers)
+    return most if min(room) >= most else None
 
 
 def stored_at_most(graph: ReplayGraph, buffer: ReplayBuffer, episode: int | None = None) -> int | None:
@@ -154,5 +156,5 @@ def _goes_on(
     if lives.begin_in(path, None, node, used):
         return False
     sites = without_unmade(graph, [site for site in graph.callers.get(function, []) if not is_test(site.path)])
-    seen, used = seen | {function}, used | names_in(function)
+    seen, used = seen | {function}, used | names_in(graph, function)
     return any(_goes_on(graph, site.path, site.node, lives, seen, used) for site in sites[:MOST])

@@ -115,7 +115,7 @@ class Ways:
             marks |= {made} if made is not None else set()
         return below._replace(
             functions=below.functions | {function},
-            used=below.used | names_in(function),
+            used=below.used | names_in(self.graph, function),
             calls=calls,
             marks=frozenset(marks),
         )

@@ -101,7 +101,7 @@ class _Reach:
         if function is None or self.lives.begin_in(path, None, node, used):
             return here
         options: list[Budget] = []
-        above = (*seen, function), used | names_in(function)
+        above = (*seen, function), used | names_in(self.graph, function)
         for site in self.graph.callers.get(function, []):
             outer = self.of(site.path, site.node, site.function, *above)
             if outer is None:

@@ -37,6 +37,13 @@ class Lives:
     @classmethod
     def of_buffer(cls, graph: ReplayGraph, buffer: ReplayBuffer) -> Lives:
         """Of the containers that are drawn from, or of the library's buffer that the draws belong to."""
+        known = graph.lives.get(buffer)
+        if known is None:
+            known = graph.lives[buffer] = cls(graph, cls._parts_of(graph, buffer))
+        return known
+
+    @staticmethod
+    def _parts_of(graph: ReplayGraph, buffer: ReplayBuffer) -> list[list[Made]]:
         draws = [graph.events.draws.get(draw) for draw in buffer.draws]
         drawn = {each for draw in draws if draw is not None for each in draw.containers} & buffer.containers
         parts: list[list[Made]] = []
@@ -50,7 +57,7 @@ class Lives:
         if not parts:
             ready = [each for each in graph.library if any(site.node in buffer.draws for site in each.samples)]
             parts = [[Made(each.path, each.node, each.function)] for each in ready]
-        return cls(graph, parts)
+        return parts
 
     @classmethod
     def of_class(cls, graph: ReplayGraph, made: ir.Class | None) -> Lives:
@@ -81,17 +88,15 @@ class Lives:
         edge = list(part)
         found = {made.node: made for made in edge}
         for _ in range(_MAX_DEPTH):
-            reached = [
-                (site, made)
-                for made in edge
-                if made.function is not None and not self._is_skipped(made, made.function)
-                for site in self.graph.callers.get(made.function, ())
-            ]
-            edge = [
-                Made(site.path, site.node, site.function, frozenset(k for k in self._holders(made) if k[0] == "."))
-                for site, made in reached
-                if site.node not in found
-            ]
+            reached: list[Made] = []
+            for made in edge:
+                if made.function is None or self._is_skipped(made, made.function):
+                    continue
+                sites = [site for site in self.graph.callers.get(made.function, ()) if site.node not in found]
+                kept = frozenset(held for held in self._holders(made) if held[0] == ".") if sites else frozenset()
+                reached += [Made(site.path, site.node, site.function, kept) for site in sites]
+            # On several ways to a call that hold the object alike, the same follows; of other ways the last one counts.
+            edge = list(dict.fromkeys(reversed(reached)))[::-1]
             found |= {made.node: made for made in edge}
         return list(found.values())
 
@@ -102,7 +107,7 @@ class Lives:
             return False
         if made.function is not graph.symbols.function_of(made.path, node):
             return False
-        return node in outer or made.node is node or bool(self._holders(made) & (used | names_in(node)))
+        return node in outer or made.node is node or bool(self._holders(made) & (used | names_in(graph, node)))
 
     def _is_skipped(self, made: Made, around: ir.Node | None, node: ir.Node | None = None) -> bool:
         """Whether a test around what makes the object, and not around the node, may keep the one that there is."""
@@ -125,7 +130,7 @@ class Lives:
         if (assigned := graph.assigned.get(scope)) is None:
             body = function.body if isinstance(function, ir.Function) else graph.module(made.path).body
             assigned = graph.assigned[scope] = [
-                (names_in(node.value), frozenset(_targets(node)))
+                (names_in(graph, node.value), frozenset(_targets(node)))
                 for node in ir.walk_scope(body)
                 if isinstance(node, ir.Assign) and node.value is not None
             ]
@@ -139,13 +144,16 @@ class Lives:
         return holders
 
 
-def names_in(node: ir.Node) -> frozenset[str]:
+def names_in(graph: ReplayGraph, node: ir.Node) -> frozenset[str]:
     """The names, and behind a dot the attributes, that are read in a node."""
-    return frozenset(
-        each.id if isinstance(each, ir.Name) else f".{each.attr}"
-        for each in ir.walk(node)
-        if isinstance(each, (ir.Name, ir.Attr))
-    )
+    known = graph.names.get(node)
+    if known is None:
+        known = graph.names[node] = frozenset(
+            each.id if isinstance(each, ir.Name) else f".{each.attr}"
+            for each in ir.walk(node)
+            if isinstance(each, (ir.Name, ir.Attr))
+        )
+    return known
 
 
 def _targets(statement: ir.Assign) -> Iterator[str]:

@@ -198,9 +198,8 @@ def is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) -
     frameworks = [base for base in graph.classes.external_bases(cls) if not base.startswith(_PLAIN_BASES)]
     if function.decorators or frameworks:
         return False  # a framework may call it
-    made = [site for site in graph.events.calls.values() if cls in site.classes and not is_test(site.path)]
-    word = re.compile(rb"[\"']" + re.escape(function.name.encode()) + rb"[\"']")
-    if not made or any(word.search(module.text) for module in graph.project.modules.values()):
+    made = any(not is_test(site.path) for site in graph.makers.get(cls, ()))
+    if not made or function.name.encode() in graph.project.quoted:
         return False
     seen |= {function}
     return all(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _DOTTED = re.compile(r"[\w.:/-]+")  # a text that may name something, as against a sentence
 _WORD = re.compile(r"\w+")
+_NAMING = (ir.Attr, ir.Const, ir.ImportFrom)
+_NOT_WHOLE = (ir.Do, ir.Assign, ir.Call, ir.Parameter, ir.Function)  # of these not all that is inside counts
 _Unit: TypeAlias = ir.Class | ir.Function
 
 
@@ -49,9 +51,13 @@ class Mentions:
             stack: list[ir.Node] = list(module.body)
             while stack:
                 node = stack.pop()
-                for name in names.intersection(_named_by(node)):
+                if isinstance(node, ir.Name):
+                    if node.id in names:
+                        found[node.id].append((path, node))
+                    continue
+                for name in names.intersection(_named_by(node)) if isinstance(node, _NAMING) else ():
                     found[name].append((path, node))
-                stack += _inside(node)
+                stack += _inside(node) if isinstance(node, _NOT_WHOLE) else ir.children(node)
         return dict(found)
 
     def is_out_of_sight(self, path: str, node: ir.Node, unit: _Unit) -> bool:
@@ -122,10 +128,8 @@ def is_another(graph: ReplayGraph, node: ir.Node, unit: ir.Function | ir.Class) 
 
 
 def _named_by(node: ir.Node) -> Iterator[str]:
-    """The names that a node names by itself."""
-    if isinstance(node, ir.Name):
-        yield node.id
-    elif isinstance(node, ir.Attr):
+    """The names that a node that is no plain name names by itself."""
+    if isinstance(node, ir.Attr):
         yield node.attr
     elif isinstance(node, ir.Const) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
         yield from _WORD.findall(node.value)
