@@ -35,6 +35,8 @@ def unheld(graph: ReplayGraph, path: str, node: ir.Node, cls: ir.Node) -> Unheld
     statement = graph.statement(path, node)
     if path.endswith(".ipynb") or not isinstance(cls, ir.Class) or not isinstance(statement, ir.Assign):
         return None
+    if isinstance(graph.parents(path).get(statement), ir.Class):
+        return None  # an attribute of all that its class makes
     target = statement.targets[0]
     if not isinstance(call, ir.Call) or call.func is not node or statement.value is not call:
         return None

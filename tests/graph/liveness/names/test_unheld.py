@@ -45,6 +45,7 @@ def found(graph, path="main.py"):
     ("code", "is_unheld"),
     [
         ("memory = Memory(8)", True),
+        ("class Agent:\n    memory = Memory(8)\n\n    def act(self):\n        return self.memory.sample(8)", False),
         ("memory = None\nmemory = Memory(8)", True),
         ("def evaluate(net):\n    memory = Memory(8)\n    return net\n\nmemory = 3\nprint(memory)", True),
         ("memory = Memory(8)\nprint(len(memory))", False),
