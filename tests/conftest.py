@@ -47,6 +47,11 @@ class FakeGraph:
         """Nothing that could be repaired either."""
         return SimpleNamespace(modules={})
 
+    @property
+    def events(self) -> Any:
+        """Nothing that learns."""
+        return SimpleNamespace(calls={})
+
     def describe(self) -> list[dict[str, Any]]:
         return [{"name": module.path} for module in self.modules]
 
