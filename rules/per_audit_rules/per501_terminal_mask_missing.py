@@ -186,6 +186,56 @@ def sail(net, target_net, optimizer):
             state = next_state
             agent.learn()
 """
+_SHELF = """import random
+from collections import deque
+
+import torch
+import torch.nn.functional as F
+
+
+class Shelf:
+    def __init__(self, places, days):
+        self.places, self.days = places, days
+        self.today, self.closed = 0, False
+
+    def reset(self):
+        self.today, self.closed, self.held = 0, False, [0.0] * self.places
+        return list(self.held)
+
+    def step(self, place, loud=False):
+        self.today += 1
+        if self.today >= self.days:
+            self.closed = True
+        asked = random.randrange(self.places)
+        self.held[place] += 1.0
+        return list(self.held), float(asked == place), self.closed, {}
+
+
+class Keeper:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.rows = net, optimizer, deque(maxlen=10_000)
+
+    def learn(self):
+        states, places, rewards, next_states = map(torch.tensor, zip(*random.sample(self.rows, 32)))  # <- PER001
+        values = self.net(states).gather(1, places[:, None])[:, 0]
+        goals = rewards + 0.9 * self.net(next_states).max(1).values.detach()
+        loss = F.mse_loss(values, goals)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def main(net, optimizer):
+    shelf, keeper = Shelf(8, 150), Keeper(net, optimizer)
+    for _ in range(500):
+        state, over = shelf.reset(), False
+        while not over:
+            place = int(net(torch.tensor(state)).argmax())
+            next_state, reward, over, _ = shelf.step(place)
+            keeper.rows.append((state, place, reward, next_state))
+            state = next_state
+            keeper.learn()
+"""
 _UNTIL_DONE = "                s = s2\n                if done:\n                    break\n"
 
 _TWO = """import random
@@ -355,7 +405,8 @@ class TerminalMaskMissing(Rule):
 
     A task without terminal states needs no mask. Such a task is recognised where the environment's `done` is never
     tested (and episodes have a counted length, where it is stored), by the names of Gymnasium's endless tasks, or where
-    the project's own environments say False at every step. Rows that are stored with the constant False have no end.
+    the project's own environments say False at every step, or end after a number of steps and at nothing else. Rows
+    that are stored with the constant False have no end.
     A target that is not seen completely is not reported.
 
     ## Example
@@ -914,6 +965,23 @@ for episode in range(3_000):
             },
         ),
         Example("values of a helper that may be given actions or not", {"learner.py": _GIVEN}),
+        Example(
+            "an own environment that ends after a number of steps, or with a full place",
+            {
+                "shelf.py": _SHELF.replace("detach()\n", "detach()  # <- PER501\n").replace(
+                    "        asked =",
+                    "        if self.held[place] >= 9:\n            self.closed = True\n        asked =",
+                )
+            },
+        ),
+        Example(
+            "an own environment that ends after a number of steps, which the agent sees",
+            {
+                "shelf.py": _SHELF.replace("detach()\n", "detach()  # <- PER501\n").replace(
+                    "return list(self.held), float", "return [*self.held, self.today], float"
+                )
+            },
+        ),
     )
     good = (
         Example(
@@ -1456,5 +1524,13 @@ def main(net, optimizer, start):
                     "if action is not None:", "if state is None:\n            return 0\n        if action is not None:"
                 )
             },
+        ),
+        Example(
+            "an own environment that ends after a number of steps, and at nothing else",
+            {"shelf.py": _SHELF},
+        ),
+        Example(
+            "an own environment whose flag for the end is only ever lowered",
+            {"shelf.py": _SHELF.replace("self.closed = True", "print('late')")},
         ),
     )

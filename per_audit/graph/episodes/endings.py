@@ -15,6 +15,7 @@ from per_audit.graph.episodes.environments import (
     made_in,
     never_says,
 )
+from per_audit.graph.episodes.own_limits import ends_by_count_alone
 from per_audit.graph.interpret.roles import (
     ACTION,
     DONE,
@@ -313,9 +314,18 @@ def _observed_in(graph: ReplayGraph, function: ev.Owner, buffer: ReplayBuffer) -
 
 
 def _is_never(graph: ReplayGraph, path: str, step: ir.Seq, end: ir.Expr) -> bool:
-    """Whether what a step is taken apart into has an end that is written as False: episodes end by a count."""
-    around = graph.statement(path, step)
-    return isinstance(around, ir.Assign) and is_told_false(graph, around.value, step.items.index(end))
+    """Whether what a step is taken apart into has an end that is written as False, or is raised by a count alone."""
+    around, place = graph.statement(path, step), step.items.index(end)
+    if not isinstance(around, ir.Assign):
+        return False
+    is_cut = place == TERMINATED and _is_known(graph, around.value) and ends_by_count_alone(graph, around.value)
+    return is_cut or is_told_false(graph, around.value, place)
+
+
+def _is_known(graph: ReplayGraph, call: ir.Expr | None) -> bool:
+    """Whether it is known which functions of the project a call means."""
+    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
+    return site is not None and bool(site.targets)
 
 
 def _scripts(graph: ReplayGraph, buffer: ReplayBuffer) -> list[str]:
@@ -335,11 +345,11 @@ def _is_endless(graph: ReplayGraph, path: str) -> bool:
 
 
 def is_endless(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
-    """Whether no environment that a learner meets ever ends: by its name, or it says at each step that it goes on.
+    """Whether no environment that a learner meets ever ends: by its name, or by what each step of it says.
 
     Where no file that leads to the learner makes one, those of the whole project are asked.
     """
     made = made_for(graph, path, learner)
     if made:
         return all(name.startswith(_ENDLESS) for name in made)
-    return never_says(graph, TERMINATED) or callbacks_say_false(graph)
+    return never_says(graph, TERMINATED) or callbacks_say_false(graph) or ends_by_count_alone(graph)

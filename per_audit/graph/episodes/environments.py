@@ -40,12 +40,19 @@ def never_says(graph: ReplayGraph, place: int, call: ir.Node | None = None) -> b
     """
     if any(limit in module.text for limit in _LIMITS for module in graph.project.modules.values()):
         return False
+    meant = meant_steps(graph, call)
+    return bool(meant) and all(says_false(graph, step, place) for step in meant)
+
+
+def meant_steps(graph: ReplayGraph, call: ir.Node | None = None) -> list[ir.Function]:
+    """The steps of the project's own environments that a call may mean; none where it may mean others as well.
+
+    Where the call does not tell, or none is given, those of every environment that the project defines.
+    """
     called = _called(graph, call)
-    if not called:
-        called = [step for step in _steps(graph) if not _is_left_open(step)]
-        if _makes_others(graph):
-            return False
-    return bool(called) and all(says_false(graph, step, place) for step in called)
+    if called or _makes_others(graph):
+        return called
+    return [step for step in _steps(graph) if not _is_left_open(step)]
 
 
 def is_told_false(graph: ReplayGraph, call: ir.Node | None, place: int) -> bool:
@@ -164,7 +171,9 @@ def _steps(graph: ReplayGraph) -> Iterable[ir.Function]:
     """The methods `step` of classes that can be reset, other than agents, whose steps take a transition."""
     for function in graph.project.functions:
         cls = graph.project.class_of.get(function)
-        if function.name != "step" or cls is None or len([p for p in function.parameters if not p.kind]) != 2:
+        taken = [parameter for parameter in function.parameters if not parameter.kind]
+        asked = [parameter for parameter in taken if parameter.default is None]
+        if function.name != "step" or cls is None or len(taken) < 2 or len(asked) > 2:
             continue
         if any(isinstance(s, ir.Function) and s.name == "reset" for s in cls.body):
             yield function
@@ -199,16 +208,25 @@ def _is_among(asked: list[object], own: set[object]) -> bool:
 
 def says_false(graph: ReplayGraph, step: ir.Function, place: int, fewest: int = _FEWEST) -> bool:
     """Whether a step writes False at a place of the parts that it returns, wherever it does."""
+    said = said_at(graph, step, place, fewest)
+    return bool(said) and all(map(is_false, said))
+
+
+def said_at(graph: ReplayGraph, step: ir.Function, place: int, fewest: int = _FEWEST) -> list[Term]:
+    """What a step may say at a place of the parts that it returns: of an attribute all that it is given.
+
+    Nothing where it returns something that is not taken apart there.
+    """
     path = graph.project.module_of[step].path
     returned = [node.value for node in ir.walk_scope(step.body) if isinstance(node, ir.Return)]
-    return bool(returned) and all(
-        isinstance(value, ir.Seq)
-        and len(value.items) >= fewest
-        and all(map(_is_false, alternatives(graph.symbols.term(path, value.items[place]))))
-        for value in returned
-    )
+    if not all(isinstance(value, ir.Seq) and len(value.items) >= fewest for value in returned):
+        return []
+    parts = [value.items[place] for value in returned if isinstance(value, ir.Seq)]
+    said = [option for part in parts for option in alternatives(graph.symbols.term(path, part))]
+    return [each for option in said for each in (option.op == "field" and graph.symbols.options(option)) or [option]]
 
 
-def _is_false(term: Term) -> bool:
+def is_false(term: Term) -> bool:
+    """Whether a term is the constant False, or 0."""
     term = strip(term)
     return term.op == "const" and (term.data is False or (term.data == 0 and isinstance(term.data, (int, float))))

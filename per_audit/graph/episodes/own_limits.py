@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes.counted import counts_to_limit, is_count
-from per_audit.graph.episodes.environments import TERMINATED, is_told_false
+from per_audit.graph.episodes.environments import TERMINATED, is_false, is_told_false, meant_steps, said_at
 from per_audit.graph.episodes.own_counts import (
     count_in,
     counts_an_episode,
@@ -62,8 +62,34 @@ def environments_limit(
     """
     if field.op != "phi" or is_changed_by(graph, field, functions):
         return None
+    limits, ends = _limits_among(graph, field.args)
+    return limits[0] if limits and ends > len(limits) else None
+
+
+def ends_by_count_alone(graph: ReplayGraph, call: ir.Node | None = None) -> bool:
+    """Whether the project's own environments say that an episode is over at a limit of steps, and at nothing else.
+
+    Those that a call of a step may mean, or all. Such a task has no terminal state: where an episode is cut, it could
+    go on.
+    """
+    meant = meant_steps(graph, call)
+    return bool(meant) and all(_is_cut_alone(graph, step) for step in meant)
+
+
+def _is_cut_alone(graph: ReplayGraph, step: ir.Function) -> bool:
+    said = said_at(graph, step, TERMINATED, TERMINATED + 1)
+    limits, ends = _limits_among(graph, said)
+    return bool(limits) and ends == len(limits) and all(is_false(option) or _is_raised(option) for option in said)
+
+
+def _is_raised(option: Term) -> bool:
+    return option.op == "cmp" or (option.op == "const" and option.data is True)
+
+
+def _limits_among(graph: ReplayGraph, options: Iterable[Term]) -> tuple[list[tuple[str, ir.Cmp]], int]:
+    """The limits of steps of own environments among what a flag may be, and at how many places it is an end at all."""
     limits, ends = list[tuple[str, ir.Cmp]](), 0
-    for option in field.args:
+    for option in options:
         if option.op == "const" and option.data is True and option.node is not None:
             places = raises(graph, option.path, option.node)
             asked = [(test, place) for place in places for test in _tests(graph, option.path, place)]
@@ -72,7 +98,7 @@ def environments_limit(
             asked = [(place, place) for place in places if option.op == "cmp" and isinstance(place, ir.Cmp)]
         ends += len(places)
         limits += [(option.path, test) for test, at in asked if _is_environments(graph, option.path, test, at)]
-    return limits[0] if limits and ends > len(limits) else None
+    return limits, ends
 
 
 def counts_steps(graph: ReplayGraph, call: ir.Call) -> bool:

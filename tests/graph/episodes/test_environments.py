@@ -3,6 +3,7 @@
 import pytest
 
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, never_says
+from per_audit.graph.episodes.own_limits import ends_by_count_alone
 
 WORLD = """
     class World:
@@ -63,3 +64,44 @@ def test_the_step_that_is_called_decides(project):
 
 def test_a_project_without_environments_tells_nothing(project):
     assert not never_says(project("print(1)"), TERMINATED)
+
+
+@pytest.mark.parametrize(
+    ("step", "more", "found"),
+    [
+        ("self.over = self.t >= self.most", "", True),
+        ("if self.t >= self.most: self.over = True", "", True),
+        ("if self.t >= self.most: self.over = True", "def stop(self): self.over = True", False),
+        ("self.over = self.t >= self.most or self.at > 9", "", False),
+        ("self.at, self.over = self.t, self.t >= self.most", "", False),
+        ("pass", "", False),
+    ],
+)
+def test_an_episode_that_ends_by_a_count_alone(project, step, more, found):
+    graph = project(
+        f"""
+    class World:
+        def __init__(self, most):
+            self.most, self.over, self.at, self.t = most, False, 0, 0
+
+        def reset(self):
+            self.t, self.over = 0, False
+            return self.at
+
+        def step(self, action, quiet=True):
+            self.t += 1
+            {step}
+            return self.at, 1.0, self.over, {{}}
+
+        {more}
+
+    World(200).step(1)
+    """
+    )
+    assert ends_by_count_alone(graph) is found
+
+
+def test_an_attribute_that_is_only_ever_lowered_is_written_as_false(project):
+    text = WORLD.format(before="pass", flags="self.over, False", more="").replace("return 0, {}", "self.over = False")
+    assert never_says(project(text), TERMINATED)
+    assert not never_says(project(text.replace("pass", "self.over = action > 3", 1)), TERMINATED)
