@@ -236,6 +236,53 @@ def main(net, optimizer):
             state = next_state
             keeper.learn()
 """
+_PLANE = """import math
+
+import numpy as np
+
+
+class Plane:
+    def reset(self):
+        self.x, self.y = 90.0, 60.0
+        return self.seen()
+
+    def seen(self):
+        d = math.hypot(self.x, self.y)
+        angle = math.atan2(self.y, self.x)
+        return [d, angle]
+
+    def step(self, turn):
+        self.x, self.y = self.x - math.cos(turn), self.y - math.sin(turn)
+        return self.seen(), -1.0, self.x < 1.0
+
+
+class Pilot:
+    def __init__(self, net):
+        self.net, self.rows, self.count = net, np.zeros((10_000, 6)), 0
+
+    def store(self, s, a, r, s_):
+        self.rows[self.count % 10_000] = np.hstack((s, [a, r], s_))
+        self.count += 1
+
+    def learn(self):
+        rows = self.rows[np.random.choice(min(self.count, 10_000), 32)]  # <- PER001
+        guess = self.net.predict(rows[:, :2])
+        reward, q_next = rows[:, 3], self.net.predict(rows[:, -2:])
+        guess[np.arange(32), rows[:, 2].astype(int)] = reward + 0.9 * np.max(q_next, axis=1)  # <- PER501
+        self.net.fit(rows[:, :2], guess)
+
+
+def main(net):
+    plane, pilot = Plane(), Pilot(net)
+    for _ in range(900):
+        seen, done = plane.reset(), False
+        while not done:
+            turn = int(np.argmax(net.predict(np.array([seen]))))
+            seen_next, reward, done = plane.step(turn)
+            pilot.store(seen, turn, reward, seen_next)
+            seen = seen_next
+            pilot.learn()
+"""
 _UNTIL_DONE = "                s = s2\n                if done:\n                    break\n"
 
 _TWO = """import random
@@ -982,6 +1029,7 @@ for episode in range(3_000):
                 )
             },
         ),
+        Example("the end of an episode beside an observation that a distance is a part of", {"plane.py": _PLANE}),
     )
     good = (
         Example(

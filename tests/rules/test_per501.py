@@ -130,3 +130,10 @@ def test_the_end_is_known_above_stores_within_stores():
     )
     until_done = COUNTED.replace("for t in range(40):", "done = False\n    while not done:")
     assert found("PER501", agent=deep + DEEP, train=until_done)
+
+
+def test_a_distance_that_is_observed_is_no_end():
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER501")
+    (text,) = (example.plain["plane.py"] for example in rule.bad if "a distance" in example.title)
+    (finding,) = rule.check(link([extract("plane.py", text.encode())]))
+    assert finding.message.endswith("is known where transitions are stored, and is not stored")

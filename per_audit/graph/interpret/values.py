@@ -423,7 +423,11 @@ def _is_observed(value: Value) -> bool:
 
 
 def roles_in(value: Value, depth: int = 2) -> frozenset[str]:
-    """The roles of a value and of the items of its displays, down to a depth."""
+    """The roles of a value and of the items of its displays, down to a depth.
+
+    What an observation is made of is no field of the row that it stands in, whatever it is called: `d` a distance; but
+    all that a step told, an observation among it, may be called one.
+    """
     if not depth or _DISPLAYS.isdisjoint(map(type, value.atoms)):
         return value.roles
     return sharing.made(_roles_in, value, depth)
@@ -433,5 +437,13 @@ def _roles_in(value: Value, depth: int) -> frozenset[str]:
     found = value.roles
     for atom in value.atoms:
         if isinstance(atom, (TupleOf, Record)):
-            found = found.union(*(roles_in(item, depth - 1) for item in atom.items))
+            found = found.union(*(_roles_of_item(item, depth - 1) for item in atom.items))
     return found
+
+
+def _roles_of_item(item: Value, depth: int) -> frozenset[str]:
+    if not item.roles or not item.roles <= _OBSERVED:
+        return roles_in(item, depth)
+    rows = (atom.items for atom in item.atoms if isinstance(atom, (TupleOf, Record)))
+    holds_another = any(not part.roles.isdisjoint(_OBSERVED) for row in rows for part in row)
+    return roles_in(item, depth) if holds_another else item.roles

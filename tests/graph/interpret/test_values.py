@@ -133,6 +133,16 @@ def test_roles_are_found_inside_displays():
     assert roles_in(of(TupleOf(NODES[1], (UNKNOWN.with_role("state"), inner)))) == {"state", "action", "reward"}
 
 
+def test_what_an_observation_is_made_of_is_no_field_of_the_row():
+    parts = (UNKNOWN.with_role("done"), UNKNOWN.with_role("reward"))  # `d` a distance, `r` a radius
+    seen = of(TupleOf(NODES[0], parts)).with_role("state")
+    assert roles_in(of(TupleOf(NODES[1], (seen, UNKNOWN.with_role("action"))))) == {"state", "action"}
+    told = of(TupleOf(NODES[0], (UNKNOWN.with_role("next"), *parts))).with_role("state")
+    assert roles_in(of(TupleOf(NODES[1], (told, UNKNOWN.with_role("action"))))) == {
+        "state", "action", "next", "reward", "done"
+    }  # fmt: skip
+
+
 def test_constants_of_different_types_are_different():
     assert len({Literal(1), Literal(1.0), Literal(True), Literal(1)}) == 3
     assert of(Literal(0)).join(of(Literal(False))).literal() is None
