@@ -9,7 +9,7 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.usage import is_of_unmade
 from per_audit.graph.memory.undrawn import without_undrawn
 from per_audit.graph.symbolic.symbols import takes_names
-from per_audit.graph.symbolic.term import item_of
+from per_audit.graph.symbolic.term import UNKNOWN_TERM, item_of
 
 _FARTHEST = 5  # constructors that hand what they are given by name on to one another
 
@@ -35,7 +35,8 @@ def given(
 
     Neither is what tests, what only tries something out and classes that nothing makes give where the program itself
     calls, nor what an attribute was before the program set it. A parameter of a function that one of the `calls` is of
-    is what that one gives; of a class that `holder` makes for itself, what that one does.
+    is what that one gives; of a class that `holder` makes for itself, what that one does. Of more calls than are read
+    some give what is not known.
     """
     if term.op == "field":
         return _assigned(graph, term)
@@ -44,6 +45,8 @@ def given(
     if calls and term.data[0] in calls and (by_call := _passed(graph, term, *calls[term.data[0]])) is not None:
         return [by_call]
     options = _named(graph, term, _in_use(graph, term, holder))
+    if options and not graph.symbols.reads_all(term):
+        options.append(UNKNOWN_TERM)
     interpreter = graph.interpreter
     base = graph.project.class_of.get(term.data[0])
     if owner is None or base is None or base not in interpreter.classes.mro(owner):

@@ -19,12 +19,15 @@ from per_audit.graph.symbolic.siblings import Siblings
 from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, item_of, phi, strip
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic.expressions import Expressions
 
 _DEEPEST = 5  # calls inside calls
 _MOST_CALLERS = 8
+_MOST_ALIKE = 40  # that give no more than so many different things
 _MOST_CALLS = 120  # that are followed for one body
 
 Settled: TypeAlias = tuple[tuple[str, Term], ...]
@@ -195,15 +198,34 @@ class Symbols:
     # ---------------------------------------------------------------- from the inside out
 
     def passed(self, term: Term) -> list[tuple[Term, ir.Expr, str]]:
-        """What the callers give to a parameter: the term, the call and its file. Empty where nobody calls."""
+        """What the callers give to a parameter: the term, the call and its file. Empty where nobody calls.
+
+        Of very many callers the first ones; `reads_all` says whether it is all.
+        """
         assert term.op == "param"
         function, name = term.data
         found: list[tuple[Term, ir.Expr, str]] = []
-        for node, _, path in self.calls_of.get(function, ())[:_MOST_CALLERS]:
+        different: set[Term] = set()
+        for node, _, path in self._read_calls(function):
             given = self.arguments(node, function, path).get(name)
             if given is not None and given != term:
+                different.add(given)
+                if len(different) > _MOST_CALLERS:
+                    break
                 found.append((given, node, path))
         return found
+
+    def reads_all(self, term: Term) -> bool:
+        """Whether what each caller gives to a parameter is among what is `passed`."""
+        function, name = term.data
+        calls = self.calls_of.get(function, ())
+        if len(calls) <= _MOST_CALLERS:
+            return True
+        given = {self.arguments(node, function, path).get(name) for node, _, path in self._read_calls(function)}
+        return len(calls) <= _MOST_ALIKE and len(given - {None, term}) <= _MOST_CALLERS
+
+    def _read_calls(self, function: ir.Function) -> Sequence[tuple[ir.Expr, ev.Owner, str]]:
+        return self.calls_of.get(function, ())[:_MOST_ALIKE]
 
     def expanded(self, term: Term, depth: int = 4) -> Term:
         """The term with parameters replaced by what the callers pass and fields by what is assigned to them."""
@@ -239,7 +261,7 @@ class Symbols:
         """What a parameter or field may be, one step outwards; empty where that is not known."""
         if term.op == "param":
             function, name = term.data
-            passed = [option for option, _, _ in self.passed(term)]
+            passed = dict.fromkeys(option for option, _, _ in self.passed(term))
             handed = [handed_on(self, option) or ([option], self._is_left_out(option)) for option in passed]
             given = [option for options, _ in handed for option in options]
             default = next((p.default for p in function.parameters if p.name == name), None)

@@ -257,3 +257,16 @@ def test_what_another_heir_sets_for_itself_is_not_read_here(project, mixed, expe
     large = next(cls for cls in graph.project.classes if cls.name == "Large")
     term = graph.symbols.term("memory.py", large.body[1].body[0].value.right)
     assert {option.number for option in given(graph, term)} == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([64] * 11 + [1000], {64, 1000}),
+        (range(1, 11), {*range(1, 8), None}),  # more different ones than are read
+        ([64] * 60 + [1000], {64, None}),
+    ],
+)
+def test_what_the_last_of_many_calls_gives_is_read_or_not_known(project, sizes, expected):
+    run = "\n".join(f"Memory({size})" for size in sizes)
+    assert numbers(project(memory=MEMORY, run=f"from memory import Memory\n\n{run}\n"), "Memory") == expected
