@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.interpret.known.draws import batch_argument
 from per_audit.graph.memory import costs
-from per_audit.graph.memory.capacity import number_of
-from per_audit.graph.prioritised.draws.linear import linear_draws
+from per_audit.graph.prioritised.draws.linear import linear_draws, of_dearer_tree
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.draws.linear import Linear
@@ -197,7 +195,7 @@ class LinearTimeSampling(Rule):
         is_little = draw.a_step is not None and draw.a_step < costs.LITTLE
         if is_little or (draw.held.is_small and not draw.is_again) or draw.is_filled:
             return replace(finding, severity=Severity.INFO)
-        tree = _of_tree(graph, draw)
+        tree = of_dearer_tree(graph, draw)
         if tree is None:
             return finding
         otherwise = f"; a tree that Python goes through leaf by leaf takes {costs.spelled(tree)}, one of arrays less"
@@ -630,14 +628,3 @@ def _cost(draw: Linear) -> str:
     if draw.is_again:
         return f"{text}, most of it to go through them all again for each of them"
     return f"{text}, most of it to make the probabilities" if draw.before > cost else text
-
-
-def _of_tree(graph: ReplayGraph, draw: Linear) -> float | None:
-    """What a tree takes that loops of Python go through, to draw a batch and to update it, where that is no less."""
-    source = graph.events.draws.get(draw.node) if isinstance(draw.node, ir.Call) else None
-    size = None if source is None else batch_argument(source.node, source.method)
-    batch = None if size is None else number_of(graph, draw.path, size).least
-    if batch is None or draw.cost is None or not draw.held.most or draw.calls != 1:
-        return None
-    tree = costs.of_tree(batch, draw.held.most)
-    return tree if tree > draw.cost + draw.before else None

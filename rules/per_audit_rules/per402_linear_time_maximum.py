@@ -16,7 +16,7 @@ from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
 from per_audit.graph.memory.held import SMALL, Held, grows, held
 from per_audit.graph.prioritised.anatomy import CHOSEN
-from per_audit.graph.prioritised.draws.linear import BESIDE, is_far_dearer, linear_draws
+from per_audit.graph.prioritised.draws.linear import BESIDE, far_dearer, linear_draws, of_dearer_tree
 from per_audit.graph.prioritised.weights.empty import empty_minima
 from per_audit.graph.recognise.draws.branches import is_ruled_out
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -205,13 +205,14 @@ class LinearTimeMaximum(Rule):
     Where the capacity can be read, a sum tree is reported from 10,000 leaves on and an array from more than 10,000
     slots; an option of the command line counts as its default, a capacity that cannot be read counts as large. The
     message estimates the full memory by the numbers above, or what is held where the loops of the program count out
-    fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less
-    than 5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts
-    as 100 steps. Beside one that costs more, others are hints as long as they stay below that together. A hint is
-    also what is looked for once for all transitions that are stored at once: how many these are is not read. The
-    message says so where it is less than a tenth of what a draw costs that goes through all probabilities, which
-    `linear-time-sampling` tells: that comes first. What is made of the priorities for such a draw as well is its
-    cost alone. A minimum that is 0 until the memory is full is told by `min-over-unfilled` alone.
+    fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less than
+    5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts as 100
+    steps. Beside one that costs more, others are hints as long as they stay below that together. A hint is also what is
+    looked for once for all transitions that are stored at once: how many these are is not read. The message says so
+    where it is less than a tenth of what a draw costs that goes through all probabilities, which `linear-time-sampling`
+    tells: that comes first, and where it is a hint, as no tree would be faster, this is one. What is made of the
+    priorities for such a draw as well is its cost alone. A minimum that is 0 until the memory is full is told by
+    `min-over-unfilled` alone.
 
     ## Example
 
@@ -256,7 +257,8 @@ class LinearTimeMaximum(Rule):
             seen |= {minimum.node for minimum in minima}  # a worse defect than what they cost
             together = sum(each.a_step for each in found.values())
             rest = sum(each.a_step for each in found.values() if each.a_step < costs.LITTLE)
-            is_beside = is_far_dearer(draws, sum(each.a_step_of_usual for each in found.values()))
+            dearer = far_dearer(draws, sum(each.a_step_of_usual for each in found.values()))
+            gains_little = bool(dearer) and all(of_dearer_tree(graph, draw) is not None for draw in dearer)
             for each in found.values():
                 is_little = not each.a_step or max(each.a_step, rest) < costs.LITTLE
                 is_few = (
@@ -266,8 +268,8 @@ class LinearTimeMaximum(Rule):
                 )
                 if each.node not in seen and not is_few:
                     seen.add(each.node)
-                    finding = self._finding(graph, buffer, each, is_beside)
-                    is_hint = is_little or each.held.is_small
+                    finding = self._finding(graph, buffer, each, bool(dearer))
+                    is_hint = is_little or gains_little or each.held.is_small
                     yield replace(finding, severity=Severity.INFO) if is_hint else finding
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, is_beside: bool) -> Finding:

@@ -14,7 +14,7 @@ from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs, stored
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.memory.programs import programs
-from per_audit.graph.prioritised.draws.linear import BESIDE, is_far_dearer, linear_draws
+from per_audit.graph.prioritised.draws.linear import BESIDE, far_dearer, linear_draws
 from per_audit.graph.recognise.draws.branches import is_ruled_out_by
 from per_audit.rule import Example, Rule
 
@@ -212,7 +212,7 @@ class DequeRandomAccess(Rule):
         where += ", as far as that can be read" if size.usual is None else ""
         beside = _beside(graph, reads)
         others = f", as are {beside} more beside it" if beside else ""
-        is_beside = is_far_dearer(linear_draws(graph, buffer), rhythm.a_step(each * (batch or _BATCH)))
+        is_beside = bool(far_dearer(linear_draws(graph, buffer), rhythm.a_step(each * (batch or _BATCH))))
         finding = self.finding(
             graph,
             first.path,

@@ -220,6 +220,15 @@ def test_the_little_that_is_looked_for_beside_something_dear_is_a_hint(every, se
     assert [each.severity for each in found] == [Severity.WARNING, severity]
 
 
+def test_beside_a_draw_that_no_tree_makes_faster_an_extreme_is_a_hint():
+    usual = {"first": "self.priorities.max()", "draw": "np.random.choice(self.size, 256, p=p)"}
+    (sampling,), (maximum,) = findings(LinearTimeSampling, **usual), findings(LinearTimeMaximum, **usual)
+    assert sampling.severity is maximum.severity is Severity.INFO
+    usual["draw"] = "np.random.choice(self.size, 64, p=p)"
+    (sampling,), (maximum,) = findings(LinearTimeSampling, **usual), findings(LinearTimeMaximum, **usual)
+    assert sampling.severity is maximum.severity is Severity.WARNING
+
+
 def test_what_is_made_for_a_draw_and_for_an_extreme_is_a_cost_of_the_draw():
     made = "deque([1.0] * size, maxlen=size)"
     shared = "np.array(self.priorities)\n        lowest = p.min()\n        p = p / p.sum()"

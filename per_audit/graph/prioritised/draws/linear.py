@@ -11,7 +11,7 @@ from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
 from per_audit.graph.liveness.frequency.rhythm import Rhythm, rhythm_of
 from per_audit.graph.memory import costs
-from per_audit.graph.memory.capacity import capacity_of
+from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.memory.held import SMALL, Held, grows, held
 from per_audit.graph.memory.ranges import turns
 from per_audit.graph.memory.remade import Remade, remade
@@ -84,9 +84,20 @@ def linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, unknown: int | None =
     return list(_draws(graph, buffer, anatomy, capacity, unknown))
 
 
-def is_far_dearer(draws: Iterable[Linear], cost: float) -> bool:
-    """Whether one of the draws of a memory costs so much more for each step that another cost there hardly counts."""
-    return cost > 0 and any(not draw.is_filled and (draw.a_step or 0.0) >= cost * _FAR_DEARER for draw in draws)
+def far_dearer(draws: Iterable[Linear], cost: float) -> list[Linear]:
+    """The draws of a memory that cost so much more for each step that another cost there hardly counts."""
+    return [d for d in draws if cost > 0 and not d.is_filled and (d.a_step or 0.0) >= cost * _FAR_DEARER]
+
+
+def of_dearer_tree(graph: ReplayGraph, draw: Linear) -> float | None:
+    """What a tree takes that loops of Python go through, to draw a batch and to update it, where that is no less."""
+    source = graph.events.draws.get(draw.node) if isinstance(draw.node, ir.Call) else None
+    size = None if source is None else batch_argument(source.node, source.method)
+    batch = None if size is None else number_of(graph, draw.path, size).least
+    if batch is None or draw.cost is None or not draw.held.most or draw.calls != 1:
+        return None
+    tree = costs.of_tree(batch, draw.held.most)
+    return tree if tree > draw.cost + draw.before else None
 
 
 def _loop_of_one(graph: ReplayGraph, draw: Draw) -> ir.For | ir.Generator | None:
