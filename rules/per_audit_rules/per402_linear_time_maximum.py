@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.memory.given import Calls
     from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.prioritised.draws.linear import Linear
     from per_audit.graph.prioritised.priorities.writes import PriorityWrite
@@ -252,7 +253,10 @@ class LinearTimeMaximum(Rule):
             if not anatomy.containers or held(graph, buffer, anatomy.capacity, few=_FEW) is None:
                 continue
             draws = linear_draws(graph, buffer, _UNKNOWN)
-            found = {each.node: each for each in _reductions(graph, buffer, anatomy, draws)}
+            by_cost = sorted(
+                _reductions(graph, buffer, anatomy, draws), key=lambda each: (each.held.most is not None, each.a_step)
+            )
+            found = {each.node: each for each in by_cost}  # the dearest of several programs
             minima = empty_minima(graph, buffer) if found and buffer in graph.weighted else ()
             seen |= {minimum.node for minimum in minima}  # a worse defect than what they cost
             together = sum(each.a_step for each in found.values())
@@ -653,14 +657,16 @@ def _reductions(
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
                 if not whole or anatomy.base_of(of) not in anatomy.containers or counted or _is_part(of):
                     continue
-                size = held(graph, buffer, _reduced(graph, anatomy, of), grows(anatomy, of), _FEW)
-                if size is None:
-                    continue
                 made_in = graph.symbols.function_of(term.path, term.node)
                 places = ((path, node, function), (term.path, term.node, made_in))
-                if not any(is_seldom(graph, p, n) or is_ruled_out(graph, p, n, f) for p, n, f in places):
+                if any(is_seldom(graph, p, n) or is_ruled_out(graph, p, n, f) for p, n, f in places):
+                    continue
+                for calls in anatomy.programs:
+                    size = held(graph, buffer, _reduced(graph, anatomy, of, calls), grows(anatomy, of), _FEW)
+                    if size is None:
+                        continue
                     cost = costs.of_reduction(graph, term.path, term.node, size.most or usual, made)
-                    rhythm = rhythm_of(graph, path, node)
+                    rhythm = rhythm_of(graph, path, node, calls)
                     at_once = occasions == {_STORED_AT_ONCE}
                     of_usual = 0.0 if at_once else rhythm.a_step(math.inf if cost is None else cost)
                     a_step = of_usual if size.most is not None or at_once else math.inf
@@ -682,18 +688,18 @@ def _is_part(term: Term) -> bool:
     return term.op == "slice" and any(part.op in _PLACES for part in term.args[1].walk())
 
 
-def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term) -> Capacity:
-    """How many priorities a reduction goes through: of a tree often the leaves alone."""
+def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term, calls: Calls | None) -> Capacity:
+    """How many priorities a reduction goes through in a program: of a tree often the leaves alone."""
     lower, upper = (strip(of.args[1]), strip(of.args[2])) if of.op == "slice" else (None, None)
     if upper is not None and (upper.number or 0) > 0:
         return read(graph, [upper])  # however many there are, of a part alone
     if lower is None or (lower.data is None and lower.op == "const"):
-        return anatomy.capacity
+        return anatomy.room(calls)
     if (last := -int(lower.number or 0)) > 0:
         return Capacity(last, complete=True, least=last)
     if lower.op == "neg":
         return read(graph, [lower.args[0]])
-    before, whole = read(graph, [lower]).usual, anatomy.capacity
+    before, whole = read(graph, [lower]).usual, anatomy.room(calls)
     if before is not None and whole.usual is not None:
         return replace(whole, largest=whole.usual - before)
     return whole

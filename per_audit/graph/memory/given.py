@@ -14,14 +14,35 @@ from per_audit.graph.symbolic.term import UNKNOWN_TERM, item_of
 _FARTHEST = 5  # constructors that hand what they are given by name on to one another
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic import Term
 
-    Calls = Mapping[ev.Owner, tuple[ir.Call, str]]
-    """By functions, the call and its file by which they are run on the way that is looked at."""
+
+class Calls(dict["ev.Owner", "tuple[ir.Call, str]"]):
+    """By functions, the call and its file by which they are run on the way that is looked at.
+
+    What is called in `files`, or by `classes`, is not on that way: other programs do, or have objects of their own.
+    """
+
+    files: frozenset[str] = frozenset()
+    classes: frozenset[ir.Class | None] = frozenset()
+
+    def sites(self, graph: ReplayGraph, function: ev.Owner) -> list[ev.CallSite]:
+        """The calls of a function on that way; all, where none is seen to be."""
+        every = graph.callers.get(function, [])
+        if function in self:
+            return [site for site in every if site.node is self[function][0]]
+        return [site for site in every if self.has(graph, site)] or list(every)
+
+    def has(self, graph: ReplayGraph, site: ev.CallSite) -> bool:
+        """Whether a call is on that way."""
+        return site.path not in self.files and class_of(graph, site) not in self.classes
+
+
+def class_of(graph: ReplayGraph, site: ev.CallSite) -> ir.Class | None:
+    """The class of the method that a call stands in."""
+    return graph.project.class_of.get(site.function) if site.function is not None else None
 
 
 def given(

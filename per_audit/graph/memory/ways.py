@@ -14,6 +14,7 @@ from per_audit.graph.liveness.names.uncalled import without_unnamed
 from per_audit.graph.memory.branches import Way, together
 from per_audit.graph.memory.breaks import is_left_after, passes_until_left
 from per_audit.graph.memory.capacity import number_of
+from per_audit.graph.memory.given import Calls
 from per_audit.graph.recognise.draws.branches import without_ruled_out
 from per_audit.graph.recognise.draws.receivers import object_of
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.interpret import events as ev
-    from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayGraph
 
 FAR, MOST = 6, 8  # calls from the start of the program to a place, and calls of one function, that are followed
@@ -47,7 +47,7 @@ class _Below(NamedTuple):
     places: tuple[tuple[str, ir.Node], ...] = ()
     functions: frozenset[ev.Owner] = frozenset()
     used: frozenset[str] = frozenset()
-    calls: dict[ev.Owner, tuple[ir.Call, str]] = {}
+    calls: Calls = Calls()
     loops: tuple[tuple[str, list[_Loop]], ...] = ()
     marks: frozenset[object] = frozenset()
 
@@ -107,7 +107,7 @@ class Ways:
         """What has been followed once a function is left for one that calls it."""
         calls, marks = below.calls, set(below.marks)
         if is_one_of_several:
-            calls = calls | {function: (site.node, site.path)}
+            calls = Calls(calls | {function: (site.node, site.path)})
         if self._lives is not None:
             cls, holder = self.graph.project.class_of.get(function), self._lives.holder(site.function)
             marks |= {holder} if holder is not None and holder is not cls else set()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, Instance, roles_in
 from per_audit.graph.memory.capacity import Capacity, capacity_of
+from per_audit.graph.memory.programs import programs_making
 from per_audit.graph.prioritised.priorities.held import allocs_of, drawn_by, held_in, is_container
 from per_audit.graph.prioritised.priorities.writes import Writes
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -19,6 +20,7 @@ from per_audit.graph.symbolic.term import const
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.priorities.priorities import Priorities
     from per_audit.graph.prioritised.priorities.writes import PriorityWrite
@@ -81,8 +83,18 @@ class Anatomy:
     @cached_property
     def capacity(self) -> Capacity:
         """How many priorities there is room for, where the code says so in numbers."""
+        return self.room(None)
+
+    def room(self, calls: Calls | None) -> Capacity:
+        """How many priorities there is room for in the program that makes these calls."""
         allocs = (alloc for term in self.containers for alloc in self.allocs(term))
-        return capacity_of(self.graph, allocs, holder=self.buffer.owner)
+        return capacity_of(self.graph, allocs, calls=calls, holder=self.buffer.owner)
+
+    @cached_property
+    def programs(self) -> list[Calls | None]:
+        """The programs that make the priorities, each with its calls; None alone where they are not told apart."""
+        allocs = sorted({a for term in self.containers for a in self.allocs(term)}, key=lambda a: a.node.start)
+        return [*programs_making(self.graph, allocs)] or [None]
 
     def base_of(self, term: Term) -> Term:
         """The container under subscripts, slices and changes of form."""

@@ -104,7 +104,8 @@ def _rhythm(
             times *= rounds
         if isinstance(around, ir.Function):
             if (around, depth) not in known:
-                sites = graph.callers.get(around, ()) if depth else ()
+                every = graph.callers.get(around, []) if calls is None else calls.sites(graph, around)
+                sites = every if depth else []
                 outer = [_rhythm(graph, site.path, site.node, depth - 1, known, calls) for site in sites]
                 known[around, depth] = max(outer, key=lambda rhythm: rhythm.a_step(1.0), default=Rhythm())
             most = known[around, depth]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph.interpret.events import Draw
     from per_audit.graph.memory.capacity import Capacity
+    from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.symbolic import Term
@@ -77,11 +78,17 @@ def linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, unknown: int | None =
     anatomy = graph.anatomy(buffer)
     if not buffer.stores and not anatomy.containers:
         return []  # numbers made on the spot, to try something out
-    capacity = anatomy.capacity
-    if capacity.largest is None:  # there are as many priorities as transitions
-        priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
-        capacity = capacity_of(graph, buffer.containers - priorities, holder=buffer.owner)
-    return list(_draws(graph, buffer, anatomy, capacity, unknown))
+    dearest: dict[ir.Node, Linear] = {}
+    for calls in anatomy.programs:
+        capacity = anatomy.room(calls)
+        if capacity.largest is None:  # there are as many priorities as transitions
+            priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+            capacity = capacity_of(graph, buffer.containers - priorities, calls=calls, holder=buffer.owner)
+        for draw in _draws(graph, buffer, anatomy, capacity, unknown, calls):
+            known = dearest.setdefault(draw.node, draw)
+            if (draw.a_step or 0.0) > (known.a_step or 0.0):
+                dearest[draw.node] = draw
+    return list(dearest.values())
 
 
 def far_dearer(draws: Iterable[Linear], cost: float) -> list[Linear]:
@@ -116,9 +123,14 @@ def _loop_of_one(graph: ReplayGraph, draw: Draw) -> ir.For | ir.Generator | None
 
 
 def _draws(
-    graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, capacity: Capacity, unknown: int | None
+    graph: ReplayGraph,
+    buffer: ReplayBuffer,
+    anatomy: Anatomy,
+    capacity: Capacity,
+    unknown: int | None,
+    calls_of: Calls | None,
 ) -> Iterator[Linear]:
-    """The draws of a buffer that read all priorities, of which there is room for so many."""
+    """The draws of a buffer that read all priorities, of which there is room for so many in a program."""
     for source in sorted(buffer.sources, key=lambda node: node.start):
         draw = graph.events.draws.get(source)
         given = None if draw is None else draw.probabilities
@@ -142,14 +154,15 @@ def _draws(
             if weights is not None and not isinstance(weights, (ir.Name, ir.Attr)):
                 before *= calls or 1  # made anew for each call
             of_some = weights is not None and _is_asked_for(graph, anatomy, draw.path, weights)
-            often, parts = rhythm_of(graph, draw.path, draw.node), frozenset(made)
+            often, parts = rhythm_of(graph, draw.path, draw.node, calls_of), frozenset(made)
             yield Linear(draw.node, draw.path, how, cost, before, read, often, calls, of_some, False, is_again, parts)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path, summed, how_often in _searches(graph, source):
                 count = room.most or unknown
                 cost = None if count is None else costs.of_search(graph, summed.path, summed.node, count)
-                is_filled, often = how_often == Remade.GROWING and not so_far.is_counted, rhythm_of(graph, path, node)
+                is_filled = how_often == Remade.GROWING and not so_far.is_counted
+                often = rhythm_of(graph, path, node, calls_of)
                 yield Linear(node, path, "a cumulative sum made anew", cost, 0.0, room, often, is_filled=is_filled)
 
 
