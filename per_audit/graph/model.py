@@ -17,6 +17,7 @@ from per_audit.graph.interpret.known.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.values import Alloc, Func, Instance
 from per_audit.graph.libraries.use import LibraryUse
 from per_audit.graph.liveness.beside.demos import Demos
+from per_audit.graph.liveness.frequency.receivers import holds_another
 from per_audit.graph.liveness.names.unread import words_unread
 from per_audit.graph.memory import growth, shifts
 from per_audit.graph.memory.fill import Fill
@@ -364,11 +365,14 @@ class ReplayGraph:
 
     @cached_property
     def callers(self) -> dict[ev.Owner, list[ev.CallSite]]:
-        """The calls that may reach each function directly."""
+        """The calls that may reach each function directly, but for those that find another's method there."""
         table: dict[ev.Owner, list[ev.CallSite]] = defaultdict(list)
         for site in self.events.calls.values():
-            for function in {func.node for func in site.targets}:
-                table[function].append(site)
+            functions = {func.node for func in site.targets}
+            is_of_several = len({self.project.class_of.get(function) for function in functions}) > 1
+            for function in functions:
+                if not (is_of_several and isinstance(function, ir.Function) and holds_another(self, site, function)):
+                    table[function].append(site)
         return dict(table)
 
     @cached_property

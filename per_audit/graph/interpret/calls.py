@@ -14,6 +14,7 @@ from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.draws import FILLS_TENSOR, OF_TENSOR, takes_many
 from per_audit.graph.interpret.parts import is_list
 from per_audit.graph.interpret.roles import name_of, role_of_name, words
+from per_audit.graph.interpret.texts import called_of_texts
 from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
@@ -62,6 +63,7 @@ class Calls:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self._by_method: dict[str, list[tuple[ir.Class, ir.Function]]] | None = None
+        self._of_texts: dict[str, frozenset[ir.Call]] = {}
 
     def call(self, node: ir.Call, frame: Frame) -> Value:
         """The value of a call."""
@@ -438,6 +440,10 @@ class Calls:
 
     def _by_name(self, method: str, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value | None:
         """A method of something called a buffer that the project's only fitting class defines."""
+        if frame.module.path not in self._of_texts:
+            self._of_texts[frame.module.path] = called_of_texts(frame.module)
+        if site.node in self._of_texts[frame.module.path]:
+            return None
         if self._by_method is None:
             self._by_method = {}
             for cls in self.interpreter.project.classes:

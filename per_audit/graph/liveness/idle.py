@@ -14,7 +14,7 @@ from per_audit.graph.liveness.memories.unasked import looked_at, never_drawn
 from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.liveness.names.discarded import Discarded, discarded
 from per_audit.graph.liveness.names.lookups import Lookups
-from per_audit.graph.liveness.names.mentions import Mentions, is_another
+from per_audit.graph.liveness.names.mentions import Mentions, is_another, is_no_method
 from per_audit.graph.liveness.names.overwritten import Overwritten, Patched, overwritten, patched
 from per_audit.graph.liveness.names.signatures import Refusal, never_made, refusal
 from per_audit.graph.liveness.names.uncalled import Undrawn, is_left_experiment, is_left_uncalled
@@ -259,7 +259,7 @@ class Idle:
             around = self._units(path, node)
             if unit in around or is_another(self._graph, node, unit):
                 continue
-            if self._mentions.is_out_of_sight(path, node, unit):
+            if self._mentions.is_out_of_sight(path, node, unit) or is_no_method(self._graph, path, node, unit):
                 continue
             if self._mentions.is_of_others(node, unit):
                 is_shared = True

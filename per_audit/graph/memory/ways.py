@@ -9,6 +9,7 @@ from per_audit.graph.episodes.limits import conjuncts, rounds
 from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.frequency.lives import Lives, names_in
+from per_audit.graph.liveness.frequency.receivers import object_of
 from per_audit.graph.liveness.memories.usage import without_unmade
 from per_audit.graph.liveness.names.uncalled import without_unnamed
 from per_audit.graph.memory.branches import Way, together
@@ -16,7 +17,6 @@ from per_audit.graph.memory.breaks import is_left_after, passes_until_left
 from per_audit.graph.memory.capacity import number_of
 from per_audit.graph.memory.given import Calls
 from per_audit.graph.recognise.draws.branches import without_ruled_out
-from per_audit.graph.recognise.draws.receivers import object_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.known.externals import STARTS_MAIN
+from per_audit.graph.interpret.texts import called_of_texts
 from per_audit.graph.interpret.values import ClassRef, External, Func, Literal, Result
 from per_audit.graph.liveness.names.missing import is_missing
 from per_audit.source.imports import packages_of_unwritten
@@ -125,6 +126,30 @@ def is_another(graph: ReplayGraph, node: ir.Node, unit: ir.Function | ir.Class) 
     atoms = graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
     meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
     return bool(meant) and len(meant) == len(atoms) and unit not in meant
+
+
+def is_no_method(graph: ReplayGraph, path: str, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
+    """Whether a name cannot be that of a method: a variable has it, outside of the class.
+
+    Nor where it calls something that is no object of the class, by the tests that it stands under.
+    """
+    if isinstance(node, ir.Name):
+        cls = graph.project.class_of.get(unit) if isinstance(unit, ir.Function) else None
+        around = (each for each in graph.ancestors(path, node) if isinstance(each, (ir.Class, ir.Function, ir.Lambda)))
+        return cls is not None and next(around, None) is not cls
+    call = graph.parents(path).get(node)
+    if (
+        not isinstance(unit, ir.Function)
+        or not isinstance(call, ir.Call)
+        or call.func is not node
+        or not isinstance(node, ir.Attr)
+    ):
+        return False
+    if call in called_of_texts(graph.module(path)):
+        return True
+    site = graph.events.calls.get(call)
+    is_target = site is not None and any(target.node is unit for target in site.targets)
+    return is_target and site not in graph.callers.get(unit, ())
 
 
 def _named_by(node: ir.Node) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Step
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.frequency.receivers import holds_another
 from per_audit.graph.memory.given import given
-from per_audit.graph.recognise.draws.receivers import holds_another
 from per_audit.graph.symbolic import Term, alternatives
 
 if TYPE_CHECKING:

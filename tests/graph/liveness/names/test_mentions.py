@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.facts import ir
 from per_audit.graph.liveness.names.lookups import Lookups
-from per_audit.graph.liveness.names.mentions import Mentions, is_another
+from per_audit.graph.liveness.names.mentions import Mentions, is_another, is_no_method
 
 DEFINED = "class Memory:\n    def sample(self, n: int):\n        pass\n"
 
@@ -90,3 +90,27 @@ def test_a_name_that_stands_for_another_class(project):
     (name,) = graph.module("main.py").nodes_of(ir.Name)
     assert is_another(graph, name, there)
     assert not is_another(graph, name, here)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("sample = 3\nprint(sample)", [True, True]),
+        ("thing.sample(3)", [False]),
+        ("if thing == 'all':\n    thing.sample(3)", [True]),
+        ("thing.sample", [False]),
+        ("from memories import Memory\nclass Ring(Memory):\n    again = sample", [True]),
+    ],
+)
+def test_names_that_are_no_methods(project, code, expected):
+    graph = project(code, memories=DEFINED)
+    method = next(each for each in graph.project.functions if each.name == "sample")
+    named = [(path, node) for path, node in mentions_of(graph).of(method) if path == "main.py"]
+    assert [is_no_method(graph, path, node, method) for path, node in named] == expected
+
+
+def test_a_name_in_the_body_of_its_class_is_the_method(project):
+    graph = project(f"{DEFINED}    again = sample\n")
+    (method,) = graph.project.functions
+    ((path, node),) = mentions_of(graph).of(method)
+    assert not is_no_method(graph, path, node, method)

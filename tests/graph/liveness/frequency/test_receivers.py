@@ -2,7 +2,7 @@
 
 import pytest
 
-from per_audit.graph.recognise.draws.receivers import holds_another
+from per_audit.graph.liveness.frequency.receivers import holds_another
 
 CODE = """
     class Ranked:
@@ -30,9 +30,13 @@ BY_FLAG = "self.kept = Ranked() if ranked else Plain()"
 def sites_told(project, made, called):
     indented = [text.replace("\n", "\n" + " " * 12) for text in (made, called)]
     graph = project(agent=CODE.format(made=indented[0], called=indented[1]))
-    (ranked,) = [function for function in graph.callers if function.name == "add" and len(function.parameters) == 3]
-    sites = sorted(graph.callers[ranked], key=lambda site: site.node.start)
-    return [holds_another(graph, site, ranked) for site in sites]
+    (ranked,) = [f for f in graph.project.functions if f.name == "add" and len(f.parameters) == 3]
+    calls = sorted(graph.events.calls.values(), key=lambda site: site.node.start)
+    sites = [site for site in calls if any(target.node is ranked for target in site.targets)]
+    told = [holds_another(graph, site, ranked) for site in sites]
+    of_several = [site for site, is_other in zip(sites, told, strict=True) if not (is_other and len(site.targets) > 1)]
+    assert sorted(graph.callers.get(ranked, ()), key=lambda site: site.node.start) == of_several
+    return told
 
 
 @pytest.mark.parametrize(
@@ -67,6 +71,16 @@ def sites_told(project, made, called):
             "self.kept = None\nif ranked:\n    self.kept = Ranked()\nelse:\n    self.kept = Plain()",
             "if not self.ranked:\n    self.kept.add(row)",
             [True],
+        ),
+        (
+            "if self.kind == 'ranked':\n    self.kept = Ranked()\nelif self.kind == 'plain':\n    self.kept = Plain()",
+            "if self.kind == 'plain':\n    self.kept.add(row)\nelif self.kind == 'ranked':\n    self.kept.add(row, 1)",
+            [True, False],
+        ),
+        (
+            "if self.kind == 'ranked':\n    self.kept = Ranked()\nelif self.kind == 'plain':\n    self.kept = Plain()",
+            "if self.kind != 'other':\n    self.kept.add(row)",
+            [False],
         ),
         (
             "if len(config) > 3:\n    self.kept = Ranked()",

@@ -110,4 +110,15 @@ def _origin(graph: ReplayGraph, term: Term, hops: int = _HOPS) -> Term:
 
 
 def _contradicts(one: list[tuple[Term, bool]], other: list[tuple[Term, bool]]) -> bool:
-    return any(term == asked and holds is not held for term, holds in one for asked, held in other)
+    return any(_excludes(first, second) for first in one for second in other)
+
+
+def _excludes(one: tuple[Term, bool], other: tuple[Term, bool]) -> bool:
+    """Whether two outcomes cannot be: of one test both, or that one thing is two constants."""
+    (term, holds), (asked, held) = one, other
+    if term == asked:
+        return holds is not held
+    if not (holds and held and term.op == asked.op == "cmp" and term.data == asked.data == ("==",)):
+        return False
+    (place, constant), (again, another) = term.args, asked.args
+    return place == again and constant.op == another.op == "const" and constant.data != another.data
