@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -11,7 +12,7 @@ from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.interpret.values import Func
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.prioritised.priorities import trail
-from per_audit.graph.prioritised.weights.compiled import compilations
+from per_audit.graph.prioritised.weights.compiled import averaged, compilations
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.rule import Example, Rule
 
@@ -104,6 +105,7 @@ class Brain:
     def learn(self, states, goals, weights=None):
         self.model.train_on_batch(states, goals, sample_weight=weights)
 """
+_LATE = _HUBER.replace(", axis=-1", "").replace("sample_weight=weights)", "sample_weight=weights)  # <- PER101")
 _ARRAYS = _KERAS.replace(
     "        weights = [errors[i] * weights[i] for i in range(len(errors))]  # <- PER114\n", ""
 ).replace("np.array(weights))", "weights * errors)  # <- PER114")
@@ -186,7 +188,9 @@ class ErrorInWeights(Rule):
 
     ## Known problems
 
-    Only errors that become the priorities of the same batch are recognised, and models whose loss can be told.
+    Only errors that become the priorities of the same batch are recognised, and models whose loss can be told. Where a
+    loss is averaged before the weights meet it, which `weights-after-reduction` tells, the product does no harm
+    before that is mended, and is a hint.
 
     ## Example
 
@@ -235,12 +239,14 @@ class ErrorInWeights(Rule):
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, made: Term, where: tuple[str, ir.Node]) -> Finding:
         assert made.node is not None
-        return self.finding(
+        is_late = any(training.site.node is where[1] for training in averaged(graph))
+        counts = "would count twice, once the loss is no longer averaged before" if is_late else "counts twice"
+        finding = self.finding(
             graph,
             made.path,
             made.node,
             f"in `{graph.source(made.path, made.node)}` the weights of {graph.name_of(buffer)} are multiplied by the "
-            "errors, which the squared loss holds already: each error counts twice",
+            f"errors, which the squared loss holds already: each error {counts}",
             evidence=trail.unique(
                 [
                     graph.evidence(made.path, made.node, "product", "weights times errors"),
@@ -250,6 +256,7 @@ class ErrorInWeights(Rule):
             fix=FixOffer(title="weigh the loss by the weights alone"),
             pipeline=graph.name_of(buffer),
         )
+        return replace(finding, severity=Severity.INFO) if is_late else finding
 
     def witness(self) -> str:
         """A reward of 1 that comes once in ten times, learnt with the error in the weights and without."""
@@ -274,6 +281,7 @@ class ErrorInWeights(Rule):
         Example("beside the square", _project(_SQUARED)),
         Example("under the name of the weights", _project(_NAMED)),
         Example("on a gradient tape, TensorFlow", _project(_TAPE)),
+        Example("of a loss that is averaged before", _keras(_KERAS, _LATE)),
         Example("all in one file", {"train.py": _MEMORY + "\n\n" + _TORCH.replace("from memory import Memory\n", "")}),
     )
     good = (
