@@ -15,6 +15,7 @@ from per_audit.graph.liveness.frequency.seldom import is_seldom
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
 from per_audit.graph.memory.held import SMALL, Held, grows, held
+from per_audit.graph.memory.warmup import tests_before
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.prioritised.draws.linear import BESIDE, far_dearer, linear_draws, of_dearer_tree
 from per_audit.graph.prioritised.weights.empty import empty_minima
@@ -67,6 +68,97 @@ class Memory:
 """
 
 
+_TREE = """import numpy as np
+
+
+class Tree:
+    def __init__(self, size):
+        self.sums, self.rows, self.size, self.at = np.zeros(2 * size - 1), [None] * size, size, 0
+
+    def add(self, priority, row):
+        self.rows[self.at] = row
+        self.set(self.at + self.size - 1, priority)
+        self.at = (self.at + 1) % self.size
+
+    def set(self, node, priority):
+        change = priority - self.sums[node]
+        self.sums[node] = priority
+        while node:
+            node = (node - 1) // 2
+            self.sums[node] += change
+
+    def find(self, mass):
+        node = 0
+        while 2 * node + 1 < len(self.sums):
+            left = 2 * node + 1
+            if mass < self.sums[left]:
+                node = left
+            else:
+                mass -= self.sums[left]
+                node = left + 1
+        return node
+"""
+_OF_TREE = """import random
+import numpy as np
+from tree import Tree
+
+
+class Memory:
+    def __init__(self, size):
+        self.tree, self.size = Tree(size), size
+
+    def store(self, state, action, reward, next_state, done):
+        largest = np.max(self.tree.sums[-self.size :])  # <- PER402
+        self.tree.add(largest if largest > 0 else 1.0, (state, action, reward, next_state, done))
+
+    def sample(self, n):
+        total = self.tree.sums[0]
+        nodes = [self.tree.find(random.uniform(0, total)) for _ in range(n)]
+        w = np.array([self.size * self.tree.sums[node] / total for node in nodes]) ** -0.5
+        return [self.tree.rows[node - self.size + 1] for node in nodes], nodes, w / w.max()
+
+    def update(self, nodes, errors):
+        for node, error in zip(nodes, errors):
+            self.tree.set(node, (abs(error) + 0.01) ** 0.6)
+"""
+_GAME = """import numpy as np
+
+
+class Game:
+    def __init__(self):
+        self.board = np.zeros((8, 8))
+
+    def reset(self):
+        self.board = np.zeros((8, 8))
+        return self.board.flatten()
+
+    def step(self, action):
+        self.board[action // 8, action % 8] += 1
+        return self.board.flatten(), self.board[action // 8].sum(), self.board.max() > 9
+"""
+_PLAYS = """import numpy as np
+import torch
+from game import Game
+from memory import Memory
+
+
+def train(net, optimizer):
+    game, memory = Game(), Memory(50_000)
+    state = game.reset()
+    while True:
+        action = net(torch.tensor(state)).argmax().item()
+        later, reward, done = game.step(action)
+        memory.store(state, action, reward, later, done)
+        state = game.reset() if done else later
+        rows, nodes, weights = memory.sample(32)
+        states, actions, rewards, laters, ends = map(torch.tensor, map(np.array, zip(*rows)))
+        q = net(states).gather(1, actions[:, None])[:, 0]
+        errors = rewards + 0.99 * (1 - ends) * net(laters).max(1)[0].detach() - q
+        optimizer.zero_grad()
+        (torch.tensor(weights) * errors**2).mean().backward()
+        optimizer.step()
+        memory.update(nodes, errors.detach().numpy())
+"""
 _RANKS = """import numpy as np
 
 
@@ -257,6 +349,8 @@ class LinearTimeMaximum(Rule):
                 _reductions(graph, buffer, anatomy, draws), key=lambda each: (each.held.most is not None, each.a_step)
             )
             found = {each.node: each for each in by_cost}  # the dearest of several programs
+            others = _alternatives(graph, list(found.values()))
+            found = {node: each for node, each in found.items() if node not in others}
             minima = empty_minima(graph, buffer) if found and buffer in graph.weighted else ()
             seen |= {minimum.node for minimum in minima}  # a worse defect than what they cost
             together = sum(each.a_step for each in found.values())
@@ -272,11 +366,15 @@ class LinearTimeMaximum(Rule):
                 )
                 if each.node not in seen and not is_few:
                     seen.add(each.node)
-                    finding = self._finding(graph, buffer, each, bool(dearer))
+                    beside = [other for other, kept in others.items() if kept is each.node]
+                    seen |= set(beside)
+                    finding = self._finding(graph, buffer, each, beside, bool(dearer))
                     is_hint = is_little or gains_little or each.held.is_small
                     yield replace(finding, severity=Severity.INFO) if is_hint else finding
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, is_beside: bool) -> Finding:
+    def _finding(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, others: list[ir.Node], is_beside: bool
+    ) -> Finding:
         name = graph.name_of(buffer)
         return self.finding(
             graph,
@@ -284,7 +382,10 @@ class LinearTimeMaximum(Rule):
             found.node,
             f"`{graph.source(found.path, found.node)}` goes through all priorities of {name} for their {found.what}, "
             f"{found.when}{_cost(found)}{BESIDE if is_beside else ''}",
-            evidence=[graph.evidence(found.path, found.node, "reduced", f"the {found.what} is looked for here")],
+            evidence=[
+                graph.evidence(found.path, found.node, "reduced", f"the {found.what} is looked for here"),
+                *(graph.evidence(found.path, other, "reduced", "or here") for other in others),
+            ],
             fix=FixOffer(title="keep the value up to date as priorities change"),
             pipeline=name,
             form=found.what,
@@ -403,59 +504,8 @@ class Memory:
         Example(
             "the leaves of a sum tree, in two files",
             {
-                "tree.py": """import numpy as np
-
-
-class Tree:
-    def __init__(self, size):
-        self.sums, self.rows, self.size, self.at = np.zeros(2 * size - 1), [None] * size, size, 0
-
-    def add(self, priority, row):
-        self.rows[self.at] = row
-        self.set(self.at + self.size - 1, priority)
-        self.at = (self.at + 1) % self.size
-
-    def set(self, node, priority):
-        change = priority - self.sums[node]
-        self.sums[node] = priority
-        while node:
-            node = (node - 1) // 2
-            self.sums[node] += change
-
-    def find(self, mass):
-        node = 0
-        while 2 * node + 1 < len(self.sums):
-            left = 2 * node + 1
-            if mass < self.sums[left]:
-                node = left
-            else:
-                mass -= self.sums[left]
-                node = left + 1
-        return node
-""",
-                "memory.py": """import random
-import numpy as np
-from tree import Tree
-
-
-class Memory:
-    def __init__(self, size):
-        self.tree, self.size = Tree(size), size
-
-    def store(self, state, action, reward, next_state, done):
-        largest = np.max(self.tree.sums[-self.size :])  # <- PER402
-        self.tree.add(largest if largest > 0 else 1.0, (state, action, reward, next_state, done))
-
-    def sample(self, n):
-        total = self.tree.sums[0]
-        nodes = [self.tree.find(random.uniform(0, total)) for _ in range(n)]
-        w = np.array([total / (self.size * self.tree.sums[node]) for node in nodes]) ** 0.5
-        return [self.tree.rows[node - self.size + 1] for node in nodes], nodes, w / w.max()
-
-    def update(self, nodes, errors):
-        for node, error in zip(nodes, errors):
-            self.tree.set(node, (abs(error) + 0.01) ** 0.6)
-""",
+                "tree.py": _TREE,
+                "memory.py": _OF_TREE,
             },
         ),
         Example(
@@ -466,6 +516,22 @@ class Memory:
                     "        if self.ranked:\n            self.memory.push",
                     "        if not self.ranked:\n            self.memory.push",
                 ).replace(", abs(reward) + 1e-3)", ")"),
+            },
+        ),
+        Example(
+            "transitions of an environment of the project's own, which lead on from what was learnt",
+            {"tree.py": _TREE, "memory.py": _OF_TREE, "game.py": _GAME, "train.py": _PLAYS},
+        ),
+        Example(
+            "in the two branches of a test, told once",
+            {
+                "memory.py": _MEMORY.replace(
+                    "        first = self.priorities.max() if self.rows else 1.0  # <- PER402\n",
+                    "        if len(self.rows) < self.capacity:\n"
+                    "            first = self.priorities[: len(self.rows) + 1].max() or 1.0  # <- PER402\n"
+                    "        else:\n"
+                    "            first = self.priorities.max()\n",
+                ),
             },
         ),
     )
@@ -675,6 +741,25 @@ def _reductions(
                     when = "" if at_once else str(rhythm)
                     when = when or (next(iter(occasions)) if len(occasions) == 1 else "at every step")
                     yield _Reduction(term.node, term.path, _WORDS[term.op], when, size, cost, a_step, of_usual)
+
+
+def _alternatives(graph: ReplayGraph, found: list[_Reduction]) -> dict[ir.Node, ir.Node]:
+    """The calls in place of which another one is made, by the tests around both: they cost as much once, not twice."""
+    others: dict[ir.Node, ir.Node] = {}
+    in_order = sorted(found, key=lambda each: (-each.a_step, each.node.start))
+    for number, each in enumerate(in_order):
+        kept = [one for one in in_order[:number] if one.node not in others]
+        same = (one for one in kept if (one.path, one.what, one.when) == (each.path, each.what, each.when))
+        instead = next((one.node for one in same if _is_instead(graph, each.path, one.node, each.node)), None)
+        if instead is not None:
+            others[each.node] = instead
+    return others
+
+
+def _is_instead(graph: ReplayGraph, path: str, one: ir.Node, other: ir.Node) -> bool:
+    """Whether two nodes are in the two branches of a test, or one is behind a branch with the other that returns."""
+    first, second = (dict(tests_before(graph, path, node)) for node in (one, other))
+    return any(second.get(test, holds) is not holds for test, holds in first.items())
 
 
 def _is_only_for(graph: ReplayGraph, function: ev.Owner, drawing: set[ev.Owner]) -> bool:
