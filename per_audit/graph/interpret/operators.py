@@ -145,6 +145,7 @@ class Operators:
             _weight_exponent(right, b)
             or ((_may_be_beta(right, b) or _names_beta(right)) and (odds or self._is_inverse(left)))
             or (_is_constant(right, left) and (self._is_of_drawn_priorities(left) or self._is_of_handed(left)))
+            or (_is_root(right) and self._is_of_drawn_priorities(left) and self._is_inverse(_each_of(left)))
         ):
             result = result.with_tags(("isw", node))
         return logarithms.without(result)
@@ -364,6 +365,19 @@ def _is_constant(exponent: ir.Expr, base: ir.Expr) -> bool:
     number = exponent.operand.value
     is_product = isinstance(base, ir.Bin) and base.op == "*"
     return isinstance(number, (int, float)) and (0 < number < 1 or (number == 1 and is_product))
+
+
+def _is_root(exponent: ir.Expr) -> bool:
+    """Whether the exponent is a beta that is written out for what is turned over before it is raised."""
+    number = exponent.value if isinstance(exponent, ir.Const) else None
+    return isinstance(number, float) and 0 < number < 1
+
+
+def _each_of(base: ir.Expr) -> ir.Expr:
+    """What an array is made of one by one: `1 / (n * p[i])` of `np.array([1 / (n * p[i]) for i in drawn])`."""
+    if isinstance(base, ir.Call) and len(base.args) == 1:
+        return _each_of(base.args[0].value)
+    return base.elt if isinstance(base, ir.Comp) else base
 
 
 def _is_negated(expression: ir.Expr) -> bool:
