@@ -9,6 +9,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.libraries.training import ends_before_learning
+from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.memory.shared import also_drawn, holder, memories
 from per_audit.graph.recognise.learning.chosen import (
     chosen_objects,
@@ -314,8 +315,20 @@ class UniformOnlySampling(Rule):
             named = f"{graph.project.qualified(given)}, as at {at.path}:{at.line}"
             return first.path, first.node, f" where it is made here{more}, and is given no {named}"
         others = list(self._prioritised(graph))
-        how = f"cannot draw them by priority, as {others[0][2]} of another agent does" if others else ""
-        return buffer.path, buffer.draws[0], f", and {how or 'nothing draws them by priority'}"
+        if others:
+            how = f"cannot draw them by priority, as {others[0][2]} of another agent does"
+        elif unread := self._named_unread(graph):
+            how = f"nothing that could be read draws them by priority; {unread} is named by a file that could not"
+        else:
+            how = "nothing draws them by priority"
+        return buffer.path, buffer.draws[0], f", and {how}"
+
+    def _named_unread(self, graph: ReplayGraph) -> str:
+        """A memory that draws by priority, where a file may make and draw from it that could not be read."""
+        for each in graph.buffers:
+            if each.kind == PRIORITISED and each.owner is not None and is_named_unread(graph, each.owner):
+                return graph.name_of(each)
+        return ""
 
     def _by_priority(self, graph: ReplayGraph, buffer: ReplayBuffer | None = None) -> Iterable[Evidence]:
         """What draws by priority in the buffer's place elsewhere, or one of another agent, which this one could use."""

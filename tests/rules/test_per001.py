@@ -396,3 +396,23 @@ def test_of_several_algorithms_all_that_draw_uniformly_are_named(made, said):
     (finding,) = rule.check(link([extract("main.py", text.encode())]))
     assert said in finding.message
     assert said.endswith(("draws", "project")) or finding.message.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("unread", "end"),
+    [
+        ((), "and nothing draws them by priority"),
+        ((b"from memories import Plain\nprint 'it'\n",), "and nothing draws them by priority"),
+        (
+            (b"from memories import Weighted\nprint 'it'\n",),
+            "and nothing that could be read draws them by priority; Weighted is named by a file that could not",
+        ),
+    ],
+)
+def test_a_prioritised_buffer_that_a_file_names_which_could_not_be_read(unread, end):
+    first = AGENTS.partition(b"def second")[0]
+    graph = link([extract("memories.py", MEMORIES), extract("agents.py", first)])
+    graph.unread = unread
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    (finding,) = rule.check(graph)
+    assert finding.message.endswith(end)
