@@ -185,7 +185,7 @@ class LinearTimeSampling(Rule):
             draw.path,
             draw.node,
             f"{name} draws with {draw.how}, which goes through the probabilities of "
-            f"{'up to ' if draw.of_some else ''}all transitions each time"
+            f"{'up to ' if draw.of_some else ''}all {'sequences' if draw.of_sequences else 'transitions'} each time"
             f"{' as long as the memory grows' if draw.is_filled else ''}"
             f"{_cost(draw)}{f', {draw.rhythm}' if str(draw.rhythm) else ''}",
             evidence=[graph.evidence(draw.path, draw.node, "drawn", "every probability is read at every call")],

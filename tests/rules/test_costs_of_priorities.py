@@ -347,3 +347,17 @@ def test_a_default_is_said_to_be_one(read):
     text = AGENT.replace("default=5_000", "default=50_000").format(**USUAL | {"size": read})
     (finding,) = LinearTimeSampling().check(link([extract("agent.py", f"import yaml\n{text}".encode())]))
     assert finding.message.endswith("about 330 µs at 50,000 unless told otherwise")
+
+
+@pytest.mark.parametrize(
+    ("read", "what"),
+    [
+        ("self.table[slots, np.random.randint(50, size=n)]", "sequences"),
+        ("self.table[slots, 3]", "transitions"),
+        ("self.table[slots, slots % 4]", "transitions"),
+    ],
+)
+def test_a_draw_of_sequences_out_of_which_another_one_takes_a_step(read, what):
+    text = AGENT.format(**USUAL).replace("[self.rows[i] for i in slots]", f"{read}, [self.rows[i] for i in slots]")
+    (finding,) = LinearTimeSampling().check(link([extract("agent.py", text.encode())]))
+    assert f"through the probabilities of all {what} each time" in finding.message

@@ -40,7 +40,8 @@ class Linear(NamedTuple):
     """A draw that reads all priorities: what people call it, and what it and making its probabilities costs.
 
     `calls` are those for a batch, 0 where they cannot be counted; `before` is for all of them, `made` what is gone
-    through for it. `of_some`: who asks for a batch says how many priorities that are. `is_filled`: nothing is gone
+    through for it. `of_some`: who asks for a batch says how many priorities that are. `of_sequences`: they are those of
+    whole sequences, episodes say, out of each of which another draw takes a step. `is_filled`: nothing is gone
     through any more once the memory is full. `is_again`: to make the probabilities, all are gone through once more for
     each of them.
     """
@@ -57,6 +58,7 @@ class Linear(NamedTuple):
     is_filled: bool = False
     is_again: bool = False
     made: frozenset[ir.Node] = frozenset()
+    of_sequences: bool = False
 
     @property
     def a_step(self) -> float | None:
@@ -155,7 +157,10 @@ def _draws(
                 before *= calls or 1  # made anew for each call
             of_some = weights is not None and _is_asked_for(graph, anatomy, draw.path, weights)
             often, parts = rhythm_of(graph, draw.path, draw.node, calls_of), frozenset(made)
-            yield Linear(draw.node, draw.path, how, cost, before, read, often, calls, of_some, False, is_again, parts)
+            is_whole = _is_of_sequences(graph, draw)
+            yield Linear(
+                draw.node, draw.path, how, cost, before, read, often, calls, of_some, False, is_again, parts, is_whole
+            )
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path, summed, how_often in _searches(graph, source):
@@ -201,6 +206,16 @@ def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:
             left, right = ({part.data for part in side.walk() if part.op == "draw"} for side in sides)
             if left and right and left != right and draw.node in left | right:
                 return all(graph.events.draws[source].weighted for source in left | right)
+    return False
+
+
+def _is_of_sequences(graph: ReplayGraph, draw: Draw) -> bool:
+    """Whether what is drawn is a place along one axis, and another draw a place along the next: `rows[chosen, at]`."""
+    for node in ir.walk(draw.function) if draw.function is not None else ():
+        if isinstance(node, ir.Sub) and isinstance(node.index, ir.Seq) and len(node.index.items) > 1:
+            first, second = (graph.events.value(item).tagged("index") for item in node.index.items[:2])
+            if draw.node in first and second and draw.node not in second:
+                return True
     return False
 
 
