@@ -733,6 +733,61 @@ class Memory:
             },
         ),
         Example("a library's algorithm makes the buffer of the class that it is given", _HANDED),
+        Example(
+            "rows that hold a priority from the start, and are gathered by a loop",
+            {
+                "memory.py": """from collections import deque, namedtuple
+
+import numpy as np
+
+Row = namedtuple("Row", "state action reward next_state done priority")
+
+
+class Memory:
+    def __init__(self, limit, size):
+        self.rows, self.size = deque(maxlen=limit), size
+
+    def add(self, *fields):
+        self.rows.append(Row(*fields))
+
+    def sample(self):
+        priorities = np.array([row.priority for row in self.rows])
+        shares = priorities**0.5 / (priorities**0.5).sum()
+        rows = []
+        for slot in np.random.choice(len(self.rows), self.size, p=shares):  # <- PER003 PER005 PER401
+            rows.append(self.rows[slot])
+        states = np.stack([row.state for row in rows])
+        goals = np.array([row.reward for row in rows])
+        priorities = np.array([row.priority for row in rows])
+        return states, goals, priorities
+""",
+                "learn.py": """from memory import Memory
+
+
+class Learner:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory = net, optimizer, Memory(100_000, 32)
+
+    def live(self, state, action, reward, next_state, done):
+        error = abs(reward + 0.9 * self.net.best(next_state) - self.net.best(state)).detach()
+        self.memory.add(state, action, reward, next_state, done, error)
+        if len(self.memory.rows) > 1_000:
+            states, goals, priorities = self.memory.sample()
+            loss = ((self.net(states) - goals) ** 2).mean()
+            loss.backward()
+            self.optimizer.step()
+
+
+def train(env, net, optimizer):
+    learner, state = Learner(net, optimizer), env.reset()
+    for _ in range(200_000):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        learner.live(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -964,8 +1019,8 @@ def main(env, net, optimizer):
         Example(
             "a hook that does something in the heir that is made",
             {
-                "agents.py": bad[-4].plain["agents.py"],
-                "main.py": bad[-4].plain["main.py"].replace("Agent", "RatingAgent"),
+                "agents.py": bad[-5].plain["agents.py"],
+                "main.py": bad[-5].plain["main.py"].replace("Agent", "RatingAgent"),
             },
         ),
         Example(
@@ -986,7 +1041,7 @@ def main(env, net, optimizer):
         Example(
             "two agents with one memory, of which one updates it",
             {
-                "memory.py": bad[-2].plain["memory.py"],
+                "memory.py": bad[-3].plain["memory.py"],
                 "agents.py": _TWO_AGENTS.replace("  # <- PER003", "")
                 .replace("self.memory = Memory(1000)", "self.memory = memory")
                 .replace("    agent = Quick(net, optimizer, None) if quick else Slow(net, optimizer, None)\n", "")
@@ -999,13 +1054,13 @@ def main(env, net, optimizer):
         ),
         Example(
             "a project's own algorithm, derived from a library's, updates the buffer of the class that it is given",
-            {"memory.py": bad[-1].plain["memory.py"], "train.py": _UPDATING},
+            {"memory.py": bad[-2].plain["memory.py"], "train.py": _UPDATING},
         ),
         Example(
             "an algorithm of a library that nobody trains",
             {
-                "memory.py": bad[-1].plain["memory.py"],
-                "show.py": bad[-1].plain["train.py"].replace("model.learn(100_000)", "print(model.policy)"),
+                "memory.py": bad[-2].plain["memory.py"],
+                "show.py": bad[-2].plain["train.py"].replace("model.learn(100_000)", "print(model.policy)"),
             },
         ),
     )

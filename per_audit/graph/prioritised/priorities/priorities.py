@@ -144,12 +144,16 @@ class Priorities:
                     expressions += self._assigned(node.id)
 
     def _assigned(self, name: str) -> list[ir.Node]:
-        """What the drawing function assigns to a variable."""
-        body = ir.walk(self.buffer.function) if self.buffer.function is not None else ()
+        """What the drawing function assigns to a variable before it draws, or may in a turn of a loop before that."""
+        body = list(ir.walk(self.buffer.function)) if self.buffer.function is not None else []
+        drawn = set(self.buffer.draws)
+        last = [node.start for node in body if node in drawn]
+        around = [n.end for n in body if isinstance(n, (ir.For, ir.While)) and any(n.start < at < n.end for at in last)]
+        end = max([*last, *around], default=None)
         return [
             node.value
             for node in body
-            if isinstance(node, ir.Assign) and node.value is not None
+            if isinstance(node, ir.Assign) and node.value is not None and (end is None or node.start < end)
             and any(isinstance(target, ir.Name) and target.id == name for target in node.targets)
         ]  # fmt: skip
 
