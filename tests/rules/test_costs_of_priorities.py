@@ -217,6 +217,7 @@ def test_the_little_that_is_looked_for_beside_something_dear_is_a_hint(every, se
     rare = f"if step % {every} == 0:\n            learn(net, memory)"
     twice = "self.priorities / self.priorities.min()"
     found = findings(LinearTimeMaximum, **CHEAP | {"first": "self.priorities.max()", "before": twice, "learns": rare})
+    found.sort(key=lambda each: each.place.line)
     assert [each.severity for each in found] == [Severity.WARNING, severity]
 
 
