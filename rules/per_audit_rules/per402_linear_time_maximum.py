@@ -24,7 +24,7 @@ from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from per_audit.findings import Finding
     from per_audit.graph.interpret import events as ev
@@ -158,6 +158,32 @@ def train(net, optimizer):
         (torch.tensor(weights) * errors**2).mean().backward()
         optimizer.step()
         memory.update(nodes, errors.detach().numpy())
+"""
+_IN_ROWS = """from collections import deque, namedtuple
+
+import numpy as np
+
+Row = namedtuple("Row", "state action reward next_state done priority")
+
+
+class Memory:
+    def __init__(self, limit=200_000):
+        self.rows, self.limit = deque(maxlen=limit), limit
+
+    def add(self, state, action, reward, next_state, done):
+        first = max([row.priority for row in self.rows if row is not None] + [1.0])  # <- PER402
+        self.rows.append(Row(state, action, reward, next_state, done, first))
+
+    def sample(self, n, beta):
+        p = np.vstack([row.priority for row in self.rows]).reshape(-1) ** 0.6
+        p = p / p.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)  # <- PER401
+        weights = (len(self.rows) * p[slots]) ** -beta
+        return [self.rows[slot] for slot in slots], slots, weights / weights.max()
+
+    def rate(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.rows[slot] = self.rows[slot]._replace(priority=abs(error) + 1e-5)
 """
 _RANKS = """import numpy as np
 
@@ -534,6 +560,7 @@ class Memory:
                 ),
             },
         ),
+        Example("a maximum over a field of the rows, by which they are drawn", {"memory.py": _IN_ROWS}),
     )
     good = (
         Example(
@@ -670,6 +697,14 @@ def train(env, net, optimizer, steps):
 """,
             },
         ),
+        Example(
+            "a maximum over another field of the rows",
+            {
+                "memory.py": _IN_ROWS.replace(
+                    "[row.priority for row in self.rows if", "[row.reward for row in self.rows if"
+                ).replace("  # <- PER402", "")
+            },
+        ),
     )
 
 
@@ -718,7 +753,7 @@ def _reductions(
             for term in alternatives(value):  # also what a property or a helper reduces
                 if term.op not in _WORDS or term.data is not None or term.node is None:
                     continue
-                of = _unmasked(term.args[0])
+                of = _unmasked(term.args[0], anatomy.keys)
                 whole = of.op in ("field", "global", "slice", "pow", "detach") and not of.has("at", *CHOSEN)
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
                 if not whole or anatomy.base_of(of) not in anatomy.containers or counted or _is_part(of):
@@ -790,13 +825,16 @@ def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term, calls: Calls | None
     return whole
 
 
-def _unmasked(term: Term) -> Term:
+def _unmasked(term: Term, keys: Collection[int | str]) -> Term:
     """The container of which `p[p > 0]` are those that were written, and `[*p, 1.0]` all, with a number beside them.
 
-    Of a table, the rows of which a column is taken.
+    Of a table, the rows of which a column is taken; of rows that hold their priorities in one of the `keys`, the rows.
     """
-    if term.op == "collect":
-        held = [part for part in alternatives(term.args[0]) if not part.is_number]
+    listed = _listed(term)
+    if listed.op == "collect":
+        held = [part for part in alternatives(listed.args[0]) if not part.is_number]
+        if len(held) == 1 and held[0].op == "item" and held[0].data in keys:
+            held = [held[0].args[0]]
         if len(held) == 1 and held[0].op == "element":
             return held[0].args[0]
     if term.op == "at" and term.args[1].op == "cmp" and term.args[1].args[0] == term.args[0]:
@@ -808,6 +846,15 @@ def _unmasked(term: Term) -> Term:
         is_column = column.op in ("const", "field", "global")
         if rows.op == "call" and rows.data == "slice" and is_column:  # of a table with a column of priorities
             return Term("slice", (term.args[0], *rows.args), None, term.node, term.path)
+    return term
+
+
+def _listed(term: Term) -> Term:
+    """The list that an array is made of, or to which one of numbers is joined: `[row.p for row in rows] + [0]`."""
+    if term.op in ("stack", "reshape"):
+        return _listed(term.args[0])
+    if term.op == "add" and term.args[1].op == "tuple" and all(part.is_number for part in term.args[1].args):
+        return _listed(term.args[0])
     return term
 
 

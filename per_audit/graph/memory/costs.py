@@ -53,6 +53,7 @@ _ADDED, _ADDED_OF_ARRAY = 0.014, 0.38  # by itertools.accumulate
 # holds for.
 _MADE_ARRAY = {"list": 0.018, "deque": 0.04, "range": 0.045}
 _MADE_TENSOR = {"tensor": 0.09, "as_tensor": 0.09, "FloatTensor": 0.04, "Tensor": 0.04}  # of a list
+_STACKED, _STACKS = 0.8, ("vstack", "hstack", "stack", "row_stack", "concatenate", "column_stack")  # single numbers
 _PASSED, _LISTED, _RAISED, _COMPUTED, _PICKED = 0.04, 0.009, 1.6e-3, 3e-4, 8e-4
 
 # Of a tree that a loop goes through, for each level of a leaf that is drawn and updated.
@@ -378,6 +379,8 @@ def _of_call(graph: ReplayGraph, path: str, node: ir.Call) -> float:
         return _MADE_TENSOR[name] if kind in _MADE_ARRAY else 0.0
     if not _is_of(graph, node, "numpy"):
         return 0.0
+    if name in _STACKS and kind in _MADE_ARRAY:
+        return _STACKED  # an array is made of each number
     of_objects = kind == "array" and is_of_objects(graph, path, first)
     return _FROM_OBJECTS if of_objects else _MADE_ARRAY.get(kind, 0.0)  # any function of numpy makes an array
 

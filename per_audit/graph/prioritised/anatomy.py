@@ -13,7 +13,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, Instance, roles_in
 from per_audit.graph.memory.capacity import Capacity, capacity_of
 from per_audit.graph.memory.programs import programs_making
-from per_audit.graph.prioritised.priorities.held import allocs_of, drawn_by, held_in, is_container
+from per_audit.graph.prioritised.priorities.held import allocs_of, drawn_by, held_in, is_container, keys_drawn_by
 from per_audit.graph.prioritised.priorities.writes import Writes
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.term import const
@@ -71,6 +71,11 @@ class Anatomy:
     def containers(self) -> frozenset[Term]:
         """The fields and names that hold the priorities that are drawn by: arrays, lists, trees."""
         return drawn_by(self.graph, self.buffer)
+
+    @cached_property
+    def keys(self) -> frozenset[int | str]:
+        """The fields of the rows that hold the priorities, where these are parts of the transitions themselves."""
+        return keys_drawn_by(self.graph, self.buffer, self.containers)
 
     def is_container(self, term: Term) -> bool:
         """Whether a field holds many values rather than one."""

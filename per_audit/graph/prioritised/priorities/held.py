@@ -10,7 +10,7 @@ from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf, Value
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -30,6 +30,15 @@ def drawn_by(graph: ReplayGraph, buffer: ReplayBuffer) -> frozenset[Term]:
         for term in compared_with(graph, source):
             found |= held_in(graph, term) or {held for nodes in _given(graph, term) for held in held_in(graph, nodes)}
     return frozenset(found)
+
+
+def keys_drawn_by(graph: ReplayGraph, buffer: ReplayBuffer, held: Collection[Term]) -> frozenset[int | str]:
+    """The fields of the rows in what is `held` that a buffer draws by: `[row.priority for row in self.rows]`."""
+    draws = (graph.events.draws.get(source) for source in buffer.sources)
+    given = ((draw.path, draw.probabilities) for draw in draws if draw is not None)
+    terms = [graph.symbols.term(path, made) for path, made in given if made is not None]
+    fields = (part for term in terms for part in term.walk() if part.op == "item" and part.args[0].op == "element")
+    return frozenset(field.data for field in fields if field.args[0].args[0] in held)
 
 
 def _given(graph: ReplayGraph, term: Term) -> Iterator[Term]:
