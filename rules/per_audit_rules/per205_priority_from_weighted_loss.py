@@ -388,6 +388,56 @@ class Memory:
 """,
             },
         ),
+        Example(
+            "rows that hold their priority, each put back with another one",
+            {
+                "rows.py": """from collections import deque, namedtuple
+
+import numpy as np
+import torch
+
+Row = namedtuple("Row", "state action reward next_state done priority")
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.alpha = deque(maxlen=size), 0.6
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append(Row(state, action, reward, next_state, done, 1.0))
+
+    def sample(self, n, beta):
+        p = np.array([row.priority for row in self.rows]) ** self.alpha
+        p = p / p.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[slots]) ** -beta
+        return [self.rows[i][:5] for i in slots], slots, weights / weights.max()
+
+    def rate(self, slots, losses):
+        for slot, loss in zip(slots, losses):
+            self.rows[slot] = self.rows[slot]._replace(priority=loss + 1e-6)
+
+
+def train(env, net, target_net, optimizer, steps):
+    memory = Memory(1000)
+    state, _ = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        memory.push(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        batch, slots, weights = memory.sample(32, 0.4 + 0.6 * step / steps)
+        s, a, r, s2, d = (torch.as_tensor(np.stack(x)) for x in zip(*batch))
+        q = net(s).gather(1, a[:, None]).squeeze(1)
+        y = r + 0.99 * (1 - d) * target_net(s2).max(1).values.detach()
+        losses = torch.as_tensor(weights) * (q - y) ** 2
+        optimizer.zero_grad()
+        losses.mean().backward()
+        optimizer.step()
+        memory.rate(slots, losses.detach().numpy())  # <- PER205
+"""
+            },
+        ),
     )
     good = (
         Example(
@@ -509,6 +559,15 @@ def train(env, net, target_net, optimizer, steps):
         state = env.reset()[0] if terminated or truncated else next_state
         agent.learn(0.4 + 0.6 * step / steps)
 """,
+            },
+        ),
+        Example(
+            "rows that hold their priority, each put back with its own error",
+            {
+                "rows.py": bad[-1]
+                .plain["rows.py"]
+                .replace("losses = torch.as_tensor(weights) * (q - y) ** 2", "losses = (q - y) ** 2")
+                .replace("losses.mean()", "(torch.as_tensor(weights) * losses).mean()")
             },
         ),
     )

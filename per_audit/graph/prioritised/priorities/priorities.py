@@ -18,6 +18,7 @@ from per_audit.graph.libraries.handed import base_of, handed_to
 from per_audit.graph.liveness.memories.lifetimes import left_over
 from per_audit.graph.pipelines import training_modules
 from per_audit.graph.prioritised.priorities.updates import Updates, is_rated
+from per_audit.graph.prioritised.priorities.writes import puts_back
 from per_audit.graph.prioritised.weights.unused import are_left_behind
 from per_audit.graph.prioritised.weights.uses import WEIGHT_WORDS, Uses
 
@@ -71,10 +72,11 @@ class Priorities:
 
     @cached_property
     def adding(self) -> set[ev.Owner]:
-        """The functions that store transitions, as against priorities."""
+        """The functions that store transitions, as against priorities, be these a field of the rows themselves."""
         roles: dict[ev.Owner, set[str]] = defaultdict(set)
         for store in self.buffer.stores:
-            roles[store.function] |= store.roles | roles_in(store.value, 3)
+            if not puts_back(store):
+                roles[store.function] |= store.roles | roles_in(store.value, 3)
         rows = {function for function, known in roles.items() if len(known) > 1} or {f for f in roles if roles[f]}
         rows |= {s.function for s in self.stores() if s.container in self._held and is_observed(s.value)}
         return rows or {store.function for store in self.buffer.stores}

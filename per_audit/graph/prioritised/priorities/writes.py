@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.anatomy import Anatomy
 
 _MOST_CHAINS, _DEEPEST = 24, 5
+_REPLACED = "_replace"
+_REPLACE = {_REPLACED, "replace"}  # of a namedtuple, and of a data class
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ class Writes:
         """The term that becomes a leaf; None for a store that only carries a change or a sum towards the root."""
         run = self.symbols.run(store.function, store.path)
         node = store.node
+        if (field := self._field(store)) is not None:
+            return run.terms.get(field)
         if isinstance(node, ir.Aug):
             return run.terms.get(node.value) if node.op == "+" else None
         if isinstance(node, ir.Call) and store.how == "index":  # np.add.at(tree, i, change)
@@ -146,6 +150,14 @@ class Writes:
         if value is None:
             return None
         return None if self._carries(strip(value)) else value
+
+    def _field(self, store: ev.Store) -> ir.Expr | None:
+        """What a row that takes the place of another one has as its priority: `row._replace(priority=error)`."""
+        made = store.expression
+        if not isinstance(made, ir.Call) or not puts_back(store):
+            return None
+        given = (made.argument(None, key) for key in sorted(map(str, self.anatomy.keys)))
+        return next(filter(None, given), None)
 
     def _carries(self, value: Term) -> bool:
         """Whether a value is made of other entries, as the sums and extremes of a tree are."""
@@ -234,6 +246,20 @@ class Writes:
         adding, parts = self.anatomy.adding, self.anatomy.parts
         inner = [f for f in functions if (f is not None and self.anatomy.class_of(f) in parts) or f in adding]
         return any(self.graph.reachable(function, 1) & adding for function in inner)
+
+
+def puts_back(store: ev.Store) -> bool:
+    """Whether what is stored in a place is a row that was there, with other fields: `row._replace(priority=error)`.
+
+    One that a function is given is a new one.
+    """
+    made = store.expression
+    if store.how != "index" or not isinstance(made, ir.Call) or ir.last_name(made.func) not in _REPLACE:
+        return False
+    is_method = isinstance(made.func, ir.Attr) and ir.last_name(made.func) == _REPLACED
+    row = made.func.value if is_method and isinstance(made.func, ir.Attr) else made.argument(0)
+    given = store.function.parameters if isinstance(store.function, ir.Function) else ()
+    return row is not None and not (isinstance(row, ir.Name) and any(each.name == row.id for each in given))
 
 
 def _adds(store: ev.Store) -> bool:
