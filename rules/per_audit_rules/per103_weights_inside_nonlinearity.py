@@ -37,6 +37,32 @@ def learn(net, target_net, optimizer, rows, priorities, beta):
     loss.backward()
     optimizer.step()
 """
+_KERAS = """import numpy as np
+from keras.layers import Dense
+from keras.models import Sequential
+
+
+class Agent:
+    def __init__(self, size):
+        self.rows, self.mass = [None] * size, np.ones(size)
+        self.model = Sequential([Dense(64, activation="relu"), Dense(4)])
+        self.model.compile(loss="mse", optimizer="adam")
+
+    def add(self, at, state, action, reward, next_state, done):
+        self.rows[at] = (state, action, reward, next_state, done)
+
+    def learn(self, beta):
+        p = self.mass / self.mass.sum()
+        at = np.random.choice(len(self.rows), 32, p=p)
+        weights = (len(self.rows) * p[at]) ** -beta
+        states, actions, rewards, next_states, ends = (np.array(x) for x in zip(*[self.rows[i] for i in at]))
+        values, ahead = self.model.predict(states), self.model.predict(next_states).max(axis=1)
+        earned = rewards + 0.99 * (1 - ends) * ahead
+        self.mass[at] = np.abs(earned - values[range(32), actions]) + 1e-6
+        earned *= weights  # <- PER103
+        values[range(32), actions] = earned
+        self.model.train_on_batch(states, values)
+"""
 
 
 class WeightsInsideNonlinearity(Rule):
@@ -46,7 +72,7 @@ class WeightsInsideNonlinearity(Rule):
 
     Reports a product of importance-sampling weights with an error whose square, mean squared error or Huber loss is
     then taken: in the same expression, in another method, or in a function that the product is passed to. Also weights
-    that one side of the error alone is multiplied by, such as the target.
+    that one side of the error alone is multiplied by, such as the target, also the one that Keras is given.
 
     ## Why is this bad
 
@@ -375,6 +401,18 @@ def train(net, frozen, env, optimizer, steps):
             "the target alone",
             {"learn.py": _TARGET.replace("    loss = ", "    target = target * weights  # <- PER103\n    loss = ")},
         ),
+        Example("the goals of Keras", {"agent.py": _KERAS}),
+        Example(
+            "the goals of Keras, one by one",
+            {
+                "agent.py": _KERAS.replace("        earned *= weights  # <- PER103\n", "").replace(
+                    "        values[range(32), actions] = earned\n",
+                    "        for i, action in enumerate(actions):\n"
+                    "            values[i][action] = earned[i]\n"
+                    "            values[i][action] *= weights[i]  # <- PER103\n",
+                )
+            },
+        ),
     )
     good = (
         Example(
@@ -456,6 +494,30 @@ def fit(model, rows, goals, priorities, beta):
                 "learn.py": _TARGET.replace(
                     "    loss = ", "    target = q.detach() + weights * (target - q).detach()\n    loss = "
                 )
+            },
+        ),
+        Example(
+            "goals of Keras that a weighted error moves",
+            {
+                "agent.py": _KERAS.replace("        earned *= weights  # <- PER103\n", "").replace(
+                    "        values[range(32), actions] = earned\n",
+                    "        errors = earned - values[range(32), actions]\n"
+                    "        values[range(32), actions] = values[range(32), actions] + weights * errors\n",
+                )
+            },
+        ),
+        Example(
+            "the weights as Keras takes them",
+            {
+                "agent.py": _KERAS.replace("        earned *= weights  # <- PER103\n", "").replace(
+                    "(states, values)\n", "(states, values, sample_weight=weights)\n"
+                )
+            },
+        ),
+        Example(
+            "goals of a loss by classes, which is as many times the goal",
+            {
+                "agent.py": _KERAS.replace("  # <- PER103", "").replace('"mse"', '"categorical_crossentropy"'),
             },
         ),
     )

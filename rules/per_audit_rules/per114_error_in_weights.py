@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.interpret.roles import name_of, words
-from per_audit.graph.interpret.values import Func
+from per_audit.graph.interpret.roles import words
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.prioritised.priorities import trail
-from per_audit.graph.prioritised.weights.compiled import averaged, compilations
+from per_audit.graph.prioritised.weights.compiled import SQUARES, are_squares, averaged
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.rule import Example, Rule
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 _FORMS = {"at", "element", "abs", "neg", "detach", "reshape", "unsqueeze", "squeeze", "stack", "collect", "slice",
           "loop", "filled"}  # fmt: skip
 _ERRORS = {"sub", "call", "item", "loss"}
-_SQUARES = {"mse", "squared", "square", "huber", "smooth", "logcosh", "cosh"}  # in names of losses
 
 _MEMORY = """import numpy as np
 
@@ -385,7 +383,7 @@ def _weighs_error(graph: ReplayGraph, factors: list[Term], rated: set[Term | ir.
 
 def _given(graph: ReplayGraph, rated: set[Term | ir.Node | None]) -> Iterator[tuple[Term, tuple[str, ir.Node]]]:
     """The products that Keras is given as `sample_weight`, by a project whose models have losses of squares."""
-    if not _are_squares(graph):
+    if not are_squares(graph):
         return
     for site in sorted(graph.events.calls.values(), key=lambda site: (site.path, site.node.start)):
         weights = site.node.argument(None, "sample_weight")
@@ -427,26 +425,4 @@ def _is_square(term: Term) -> bool:
     """Whether a term is the square of a difference, or a loss that grows as it does."""
     if term.op == "pow":
         return term.args[1].number == 2 and _base(term.args[0]).op == "sub"
-    return term.op == "loss" and not _SQUARES.isdisjoint(words(str(term.data[0])))
-
-
-def _are_squares(graph: ReplayGraph) -> bool:
-    """Whether all losses that models are compiled with are made of squared errors."""
-    losses = [site.node.argument(1, "loss") for site in compilations(graph) if not is_test(site.path)]
-    return bool(losses) and all(_is_of_squares(graph, loss) for loss in losses)
-
-
-def _is_of_squares(graph: ReplayGraph, loss: ir.Expr | None) -> bool:
-    """Whether a loss is known for the square of the error, by its name or by what its function computes."""
-    if loss is None:
-        return False
-    for atom in graph.events.value(loss).atoms:
-        if isinstance(atom, Func) and isinstance(atom.node, ir.Function):
-            return any(
-                (isinstance(node, ir.Bin) and node.op == "**")
-                or (isinstance(node, (ir.Name, ir.Attr)) and name_of(node) == "square")
-                for node in ir.walk(atom.node)
-            )
-    named = loss.func if isinstance(loss, ir.Call) else loss
-    name = named.value if isinstance(named, ir.Const) else name_of(named)
-    return isinstance(name, str) and not _SQUARES.isdisjoint(words(name))
+    return term.op == "loss" and not SQUARES.isdisjoint(words(str(term.data[0])))

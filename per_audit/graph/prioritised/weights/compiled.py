@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.interpret.values import Func
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.symbolic import Context, Term, alternatives, contexts, strip
 
 if TYPE_CHECKING:
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.events import CallSite
     from per_audit.graph.model import ReplayGraph
 
-_TRAINS = {"fit", "train_on_batch"}
+TRAINS = {"fit", "train_on_batch"}
+SQUARES = {"mse", "squared", "square", "huber", "smooth", "logcosh", "cosh"}  # in names of losses
 
 
 class Averaged(NamedTuple):
@@ -32,7 +35,7 @@ def averaged(graph: ReplayGraph) -> Iterator[Averaged]:
     compiles = [(site, model) for site in compilations(graph) if (model := _receiver(graph, site, {"compile"}))]
     for site in sites:
         weights = site.node.argument(None, "sample_weight")
-        model = _receiver(graph, site, _TRAINS) if weights is not None else None
+        model = _receiver(graph, site, TRAINS) if weights is not None else None
         if weights is None or model is None or _is_of_one(site) or not _are_weights(graph, site.path, weights):
             continue
         made = {option.node for term in (model, *graph.symbols.options(model)) for option in alternatives(term)}
@@ -101,3 +104,25 @@ def weights_read(graph: ReplayGraph, site: CallSite) -> Iterator[tuple[ir.Node, 
         for node, term in [*graph.symbols.run(atom.node, path).terms.items()]:
             if isinstance(node, ir.Attr) and term.op == "field" and graph.corrections.is_weight(term):
                 yield node, term, path
+
+
+def are_squares(graph: ReplayGraph) -> bool:
+    """Whether all losses that models are compiled with are made of squared errors."""
+    losses = [site.node.argument(1, "loss") for site in compilations(graph) if not is_test(site.path)]
+    return bool(losses) and all(_is_of_squares(graph, loss) for loss in losses)
+
+
+def _is_of_squares(graph: ReplayGraph, loss: ir.Expr | None) -> bool:
+    """Whether a loss is known for the square of the error, by its name or by what its function computes."""
+    if loss is None:
+        return False
+    for atom in graph.events.value(loss).atoms:
+        if isinstance(atom, Func) and isinstance(atom.node, ir.Function):
+            return any(
+                (isinstance(node, ir.Bin) and node.op == "**")
+                or (isinstance(node, (ir.Name, ir.Attr)) and name_of(node) == "square")
+                for node in ir.walk(atom.node)
+            )
+    named = loss.func if isinstance(loss, ir.Call) else loss
+    name = named.value if isinstance(named, ir.Const) else name_of(named)
+    return isinstance(name, str) and not SQUARES.isdisjoint(words(name))

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from per_audit.graph.symbolic import Term, contexts
+from per_audit.facts import ir
+from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.prioritised.weights.compiled import TRAINS, are_squares, compilations, weights_read
+from per_audit.graph.symbolic import Term, alternatives, contexts, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from per_audit.graph.interpret.events import CallSite
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.prioritised.weights.corrections import Product
 
 _CURVED = ("mse", "huber", "smoothl1", "squarederror", "meansquared", "l2loss")
+_HOLDING = {"filled", "stack", "collect", "reshape", "detach", "loop", "tuple"}
+_DEEPEST = 4
 
 
 def one_sided(graph: ReplayGraph) -> Iterator[tuple[Term, str, Product]]:
@@ -29,6 +35,56 @@ def one_sided(graph: ReplayGraph) -> Iterator[tuple[Term, str, Product]]:
             product = next(filter(None, found), None)
             if product is not None:
                 yield made, path, product
+    yield from _given(graph)
+
+
+def _given(graph: ReplayGraph) -> Iterator[tuple[Term, str, Product]]:
+    """What Keras is given to learn by its square alone, where what an action earns is weighted: `goals[i][a] *= w[i]`.
+
+    What a difference is weighted in, `goals = q + w * (goals - q)`, is no weighted target.
+    """
+    sites = [site for site in graph.events.calls.values() if getattr(site.node.func, "attr", "") in TRAINS]
+    if (
+        not sites
+        or not are_squares(graph)
+        or any(True for each in compilations(graph) for _ in weights_read(graph, each))
+    ):
+        return
+    products = {product.node: product for product in graph.corrections.products}
+    for site in sorted(sites, key=lambda site: (site.path, site.node.start)):
+        goals = site.node.argument(1, "y")
+        if goals is None or is_test(site.path) or _is_weighted(site):
+            continue
+        for goal in _goals(graph, graph.symbols.term(site.path, goals)):
+            product = products.get(goal.node) if goal.op == "mul" and goal.node is not None else None
+            if product is not None and not _is_difference(product.other):
+                yield Term("loss", (goal,), ("fit",), site.node, site.path), site.path, product
+                break
+
+
+def _is_weighted(site: CallSite) -> bool:
+    """Whether a call that trains may be given weights as such."""
+    call = site.node
+    is_third = ir.last_name(call.func) == "train_on_batch" and len(call.args) > 2
+    return is_third or any(arg.star or arg.keyword in ("sample_weight", "class_weight") for arg in call.args)
+
+
+def _is_difference(term: Term) -> bool:
+    """Whether a term is an error, in whatever form or scale: something less something else, but for `1 - done`."""
+    term = strip(term)
+    if term.op == "sub":
+        return term.args[0].number is None
+    return term.op in ("add", "mul", "neg", "phi", "abs") and any(map(_is_difference, term.args))
+
+
+def _goals(graph: ReplayGraph, goals: Term, depth: int = _DEEPEST) -> Iterator[Term]:
+    """What is filled into an array of goals, or put together to one."""
+    for option in graph.symbols.options(goals) if goals.op == "param" else alternatives(goals):
+        if option.op == "mul" or not depth:
+            yield option
+        elif option.op in _HOLDING:
+            for part in option.args:
+                yield from _goals(graph, part, depth - 1)
 
 
 def are_weights_aside(graph: ReplayGraph) -> bool:
