@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.recognise.draws.branches import is_ruled_out
-from per_audit.graph.symbolic import strip
+from per_audit.graph.symbolic import alternatives, strip
 from per_audit.graph.symbolic.degree import STORED, Chain
 from per_audit.graph.symbolic.term import const
 from per_audit.rule import Example, Rule
@@ -225,16 +227,18 @@ class AlphaAppliedTwice(Rule):
             if _is_inverted(chain)
             else "it counts with alpha squared"
         )
+        default = _asked_by_nobody(graph, chain, first) if chain.start != STORED else None
+        where_left = f", where nobody gives `{default}`; what the program calls does" if default else ""
         finding = self.finding(
             graph,
             *where,
-            f"{how} to alpha although {name} applies alpha elsewhere: {effect}",
-            evidence=trail.unique([*links, *trail.evidence(anatomy, write)]),
+            f"{how} to alpha although {name} applies alpha elsewhere: {effect}{where_left}",
+            evidence=trail.unique(links if default else [*links, *trail.evidence(anatomy, write)]),
             fix=FixOffer(title="apply alpha once, at the store or at the draw"),
             pipeline=name,
             form="stored-again" if chain.start == STORED else "twice",
         )
-        return replace(finding, severity=Severity.INFO) if of_one else finding
+        return replace(finding, severity=Severity.INFO) if of_one or default else finding
 
     def witness(self) -> str:
         """Alpha applied at the store and at the draw makes the draw that of alpha squared."""
@@ -929,6 +933,48 @@ def _read(anatomy: Anatomy, write: PriorityWrite) -> list[tuple[str, ir.Node]]:
     """Where stored priorities are read that a written one is made of."""
     parts = (term for term in write.value.walk() if term in anatomy.containers)
     return [(term.path, term.node) for term in parts if term.node is not None and term.path]
+
+
+def _asked_by_nobody(graph: ReplayGraph, chain: Chain, first: tuple[Term, ...]) -> str | None:
+    """The parameter that takes a power's place with what was raised before, where it is None: the program gives one.
+
+    What only tries a memory out, and leaves it out, learns nothing from the draws.
+    """
+    power = chain.raised[-1]
+    function = graph.symbols.function_of(power.path, power.node) if power.node is not None else None
+    if not isinstance(function, ir.Function) or not first:
+        return None
+    sites = [site for site in graph.callers.get(function, ()) if not is_test(site.path)]
+    sites = [site for site in sites if graph.demos.around(site.path, site.node) is None]
+    given = [graph.symbols.arguments(site.node, function, site.path) for site in sites]
+    before = {each.node for each in first}
+    for name in _replaced(function) if sites else ():
+        passed = [arguments.get(name) for arguments in given]
+        if all(term is not None and not _may_be(term, before) for term in passed):
+            return name
+    return None
+
+
+def _may_be(given: Term, before: set[ir.Node | None]) -> bool:
+    """Whether what a call gives is nothing, or was raised before."""
+    options = alternatives(given)
+    is_nothing = any(option.op == "const" and option.data is None for option in options)
+    return is_nothing or any(part.node in before for part in given.walk())
+
+
+def _replaced(function: ir.Function) -> Iterator[str]:
+    """The parameters that another value takes the place of where they are None."""
+    names = {p.name for p in function.parameters if isinstance(p.default, ir.Const) and p.default.value is None}
+    for node in ir.walk(*function.body):
+        test = node.test if isinstance(node, ir.If) else None
+        if isinstance(node, ir.If) and isinstance(test, ir.Cmp) and test.ops == ["is"] and _is_none(test.rights[0]):
+            assigned = {name_of(target) for each in node.body if isinstance(each, ir.Assign) for target in each.targets}
+            if isinstance(test.left, ir.Name) and test.left.id in names & assigned:
+                yield test.left.id
+
+
+def _is_none(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Const) and node.value is None
 
 
 def _is_largest_up_to_one(anatomy: Anatomy, power: Term) -> bool:

@@ -127,3 +127,42 @@ def learn(memory, net):
     told = [finding.message for finding in rule.check(link([extract("memory.py", memory.encode())]))]
     assert len(told) == 1
     assert told[0].endswith(effect)
+
+
+_OF_GIVEN = """
+
+def train(env, net, memory):
+    state = env.reset()
+    while True:
+        action, guess = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.remember(state, action, reward, next_state, done{given})
+        state = env.reset() if done else next_state
+        rows, leaves, weights = memory.batch(32, 0.5)
+        losses, errors = net.losses(rows)
+        (weights * losses).mean().backward()
+        memory.refresh(leaves, errors)
+
+
+train(make(), Net(), Memory(4096))
+
+if __name__ == "__main__":
+    tried = Memory(8)
+    tried.remember(0, 1, 2, 3, False)
+    print(len(tried.rows))
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "severity"), [(", abs(reward - guess)", Severity.INFO), ("", Severity.ERROR), (", None", Severity.ERROR)]
+)
+def test_a_default_that_only_what_tries_a_memory_out_leaves_in_place(given, severity):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER201")
+    (text,) = (e.plain["memory.py"] for e in rule.bad if e.title == "a maximum that is kept after the power")
+    text = text.replace("reward, next_state, done):", "reward, next_state, done, first=None):")
+    put = "        self.tree.put(self.at %"
+    text = text.replace(put, f"        if first is None:\n            first = self.highest\n{put}", 1)
+    text = text.replace("self.highest**self.ALPHA", "first**self.ALPHA")
+    (finding,) = rule.check(link([extract("memory.py", (text + _OF_GIVEN.format(given=given)).encode())]))
+    assert finding.severity is severity
+    assert ("where nobody gives `first`" in finding.message) is (severity is Severity.INFO)
