@@ -39,9 +39,6 @@ _Reason: TypeAlias = ir.Class | (
 )
 
 
-_VERBS: dict[type, str] = {Discarded: "never used", Undrawn: "never drawn from"}
-
-
 class Idle:
     """Asked why code is never run.
 
@@ -68,13 +65,13 @@ class Idle:
         if isinstance(reason, Patched):
             return str(reason)
         if isinstance(reason, (Refusal, Unfilled, Overwritten, Discarded)):
-            return f"{_VERBS.get(type(reason), 'never run')} here: {reason}"
+            return f"{_verb(reason)} here: {reason}"
         is_left = isinstance(reason, ir.Function) and self._is_left_uncalled(reason)
         if reason is None or not (is_left or self._is_of_program):
             return None
         if self._is_package and not isinstance(reason, (ir.Expr, Spare)):
             return None
-        return f"{_VERBS.get(type(reason), 'never run')} here: {self._told(reason, path)}"
+        return f"{_verb(reason)} here: {self._told(reason, path)}"
 
     def note(self, place: Place) -> str | None:
         """What to say of a place that is not run as the project stands, though whoever uses it may have it run.
@@ -426,6 +423,14 @@ class Idle:
 
     def _may_run_at(self, path: str, node: ir.Node) -> bool:
         return self._switches.off(path, node) is None and self._reason_of(path, node) is None
+
+
+def _verb(reason: _Reason) -> str:
+    """What never becomes of a place: a memory that nothing draws from is stored into, for nothing."""
+    if isinstance(reason, Discarded):
+        return "never used"
+    is_of_draws = isinstance(reason, Undrawn) or (isinstance(reason, Unfilled) and reason.of_draws)
+    return "never drawn from" if is_of_draws else "never run"
 
 
 def _asks_base(cls: ir.Class, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,10 +23,14 @@ _UNNAMED = (b"setattr(", b"__setattr__", b"__setstate__", b"__dict__", b"vars(",
 
 @dataclass(frozen=True, slots=True)
 class Unfilled:
-    """A test that comes out one way only, in words: the container whose length it asks for stays empty."""
+    """A test that comes out one way only, in words: the container whose length it asks for stays empty.
+
+    `of_draws`: it keeps a memory from being drawn from, which may be stored into all the same.
+    """
 
     test: str
     container: str
+    of_draws: bool = False
 
     def __str__(self) -> str:
         return f"nothing is put into `{self.container}`, and `{self.test}` waits for it"
@@ -140,7 +144,7 @@ def undrawn(graph: ReplayGraph, switches: Switches) -> dict[ir.Class, Unfilled]:
     for owner, reasons in draws.items():
         waits = [reason for reason in reasons if isinstance(reason, Unfilled)]
         if len(waits) == len(reasons):
-            found[owner] = waits[0]
+            found[owner] = replace(waits[0], of_draws=True)
     makers: dict[ir.Class, set[ir.Node | None]] = defaultdict(set)
     for site in graph.events.calls.values() if found else ():
         around = next((each for each in graph.ancestors(site.path, site.node) if isinstance(each, ir.Class)), None)
