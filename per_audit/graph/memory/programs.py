@@ -46,12 +46,12 @@ def _of_program(graph: ReplayGraph, function: ev.Owner, start: str, starts: set[
     """The calls of a program, by the classes in it that call a function."""
     others = frozenset(starts - graph.project.reached([start])) if len(starts) > 1 else frozenset()
     sites = [site for site in graph.callers.get(function, ()) if site.path not in others]
-    sites = [site for site in sites if not is_of_unmade(graph, site.function)] or sites
     callers = {cls: site for site in sites if (cls := class_of(graph, site)) is not None}
     if len(callers) != len(sites) or len(sites) < 2:
         return [_calls(graph, start, others, frozenset())]
+    made = {cls: site for cls, site in callers.items() if not is_of_unmade(graph, site.function)}
     found: list[Calls] = []
-    for cls, site in callers.items():
+    for cls, site in (made or callers).items():
         strangers = frozenset[ir.Class | None](callers).difference(graph.classes.kin(cls))
         calls = _calls(graph, start, others, strangers)
         calls[function] = (site.node, site.path)
