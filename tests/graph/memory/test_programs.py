@@ -146,13 +146,14 @@ def test_how_often_is_that_of_the_program_with_the_room():
     assert finding.message.endswith("10 times an episode")
 
 
-def test_a_class_that_nothing_makes_has_no_room_in_a_program():
-    idle = BIG.replace("Big", "Small").replace("from agent import Memory\n", "").partition("def train")[0]
+def test_a_class_that_nothing_makes_leaves_a_program_its_own_room():
+    idle = BIG.replace("Big", "Idle").replace("from agent import Memory\n", "").partition("def train")[0]
     run = BIG.replace("500_000", "60_000") + idle + "train(make(), Big(net()))\n"
-    other = SMALL + "train(make(), Small(net()))\n"
+    other = SMALL.replace("9_000", "900_000") + "train(make(), Small(net()))\n"
     files = {"agent.py": AGENT.partition("class Agent")[0], "run.py": run, "other.py": other}
     (finding,) = DequeRandomAccess().check(link([extract(path, text.encode()) for path, text in files.items()]))
-    assert "up to 60,000 items" in finding.message
+    assert "up to 900,000 items" in finding.message
+    assert "an episode" not in finding.message
 
 
 @pytest.mark.parametrize("is_made", [True, False])
