@@ -14,6 +14,7 @@ from per_audit.graph.memory.shared import also_drawn, holder, memories
 from per_audit.graph.recognise.learning.chosen import (
     chosen_objects,
     drawn_beside,
+    is_apart_by_action,
     is_of_chosen,
     shares_with_chosen,
 )
@@ -280,6 +281,9 @@ class UniformOnlySampling(Rule):
             which += ", of each batch of which chosen transitions have a share,"
         elif is_chosen := is_beside_given(graph, buffer):
             which += ", beside which given data have a share of each batch,"
+        elif is_apart_by_action(graph, buffer):
+            which += " one for each action," if together else ", which keeps the transitions of each action apart,"
+            what = what if together else "those of each part"
         evidence = (*graph.chain(buffer), *links, *self._by_priority(graph, buffer))
         seen = {link.role for link in evidence}
         path, node, otherwise = self._otherwise(graph, buffer)

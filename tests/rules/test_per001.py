@@ -142,6 +142,8 @@ class Agent:
     [
         (b"reward > 0", "one of 2 memories drawn from together, one of them of chosen transitions, draws", "INFO"),
         (b"len(self.won) < len(self.lost)", "one of 2 memories drawn from together, draws", "ERROR"),
+        (b"action == 1", "one of 2 memories drawn from together, one for each action, draws", "ERROR"),
+        (b"action == 1 and reward > 0", "one of them of chosen transitions, draws", "INFO"),
     ],
 )
 def test_memories_that_share_a_batch_are_said_to(test, what, severity):
@@ -151,6 +153,48 @@ def test_memories_that_share_a_batch_are_said_to(test, what, severity):
     assert len(findings) == 2
     assert all(what in finding.message for finding in findings)
     assert {finding.severity.name for finding in findings} == {severity}
+
+
+def test_parts_of_one_memory_for_each_action_are_said_to_be_that():
+    text = b"""import random
+from collections import deque
+
+
+class Store:
+    def __init__(self, size):
+        self.size, self.left, self.right = size, deque(), deque()
+
+    def keep(self, row: tuple):
+        action = row[1]
+        if action == 0:
+            self.left.append(row)
+            if len(self.left) > self.size / 2:
+                self.left.popleft()
+        elif action == 1:
+            self.right.append(row)
+            if len(self.right) > self.size / 2:
+                self.right.popleft()
+
+    def some(self, n):
+        rows = random.sample(list(self.left), n // 2)
+        rows.extend(random.sample(list(self.right), n // 2))
+        return rows
+
+
+def train(net, env):
+    store = Store(1000)
+    state = env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        store.keep((state, action, reward, next_state, done))
+        state = env.reset() if done else next_state
+        net.loss(*zip(*store.some(32))).backward()
+"""
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    (finding,) = rule.check(link([extract("agent.py", text)]))
+    said = "Store, which keeps the transitions of each action apart, draws those of each part uniformly"
+    assert (finding.severity.name, finding.message[: len(said)]) == ("ERROR", said)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +207,7 @@ def test_memories_that_share_a_batch_are_said_to(test, what, severity):
     ],
 )
 def test_what_else_a_test_asks_counts_where_the_draws_are_put_into_one_batch(draw, severity):
-    text = TWO.replace(b"reward > 0", b"action == 1").replace(
+    text = TWO.replace(b"reward > 0", b"next_state[0] > 1").replace(
         b"batch = random.sample(self.won, 16) + random.sample(self.lost, 16)", draw
     )
     (rule,) = (rule for rule in all_rules() if rule.code == "PER001")

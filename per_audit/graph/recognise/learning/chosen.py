@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.roles import DONE, REWARD, name_of, role_of, words
+from per_audit.graph.interpret.roles import ACTION, DONE, REWARD, name_of, role_of, words
 from per_audit.graph.interpret.values import Alloc, roles_in
 from per_audit.graph.model import UNIFORM
 
@@ -40,6 +40,12 @@ def is_of_chosen(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
         return _has_chosen_part(graph, buffer) or bool(chosen_objects(graph, buffer))
     asks = _asks_for_more if _are_joined(graph, together) else _asks
     return any(_keeps_chosen(graph, each, together, asks) for each in together)
+
+
+def is_apart_by_action(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether the transitions of each action have a memory of their own: all are kept, and none is chosen."""
+    together = [buffer, *drawn_beside(graph, buffer)]
+    return len(together) > 1 and all(_keeps_chosen(graph, each, together, _asks_for_action) for each in together)
 
 
 def chosen_objects(graph: ReplayGraph, buffer: ReplayBuffer) -> int:
@@ -179,6 +185,13 @@ def _asks(test: ir.Expr) -> bool:
 
 
 def _asks_for_more(test: ir.Expr) -> bool:
-    """Whether a test asks for something else than how much there is, or for a random number."""
+    """Whether a test asks for something else than how much there is, for a random number, or for what was done."""
     named = [part for part in ir.walk(test) if isinstance(part, (ir.Name, ir.Attr))]
-    return bool(named) and all(_SIZES.isdisjoint(words(name_of(part) or "")) for part in named)
+    is_of_row = bool(named) and all(_SIZES.isdisjoint(words(name_of(part) or "")) for part in named)
+    return is_of_row and not _asks_for_action(test)
+
+
+def _asks_for_action(test: ir.Expr) -> bool:
+    """Whether a test asks for the action alone: no transition is better to learn from for what was done in it."""
+    roles = {role_of(part) for part in ir.walk(test) if isinstance(part, (ir.Name, ir.Attr))}
+    return roles == {ACTION}
