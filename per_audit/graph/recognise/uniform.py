@@ -205,9 +205,12 @@ class Uniform:
         return isinstance(around, ir.Assign) and any(self.graph.source(path, t) == text for t in around.targets)
 
     def is_part_of(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
-        """Whether a prioritised buffer, other than of an heir of its class, holds what the buffer draws from."""
+        """Whether a prioritised buffer, other than of an heir of its class, holds what the buffer draws from.
+
+        What is given to a memory to choose in its place holds that memory in turn, and not as a part of its own.
+        """
         mro = self.graph.classes.mro
-        return any(
+        return not buffer.wrapped and any(
             buffer.containers & other.containers
             and (buffer.owner is None or other.owner is None or buffer.owner not in mro(other.owner))
             for other in prioritised

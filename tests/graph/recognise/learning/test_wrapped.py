@@ -75,3 +75,57 @@ def test_a_memory_that_is_given_it_wherever_it_is_made_has_another_way(project):
     graph = project(GIVEN, store=CHAINED)
     assert graph.buffers == []
     assert len(graph.twins) == 1
+
+
+SUMS = """
+    import random
+
+    from store import Store, play
+
+    class Sums:
+        def __init__(self, size):
+            self.size, self.sums = size, [0.0] * (2 * size)
+
+        def __setitem__(self, at, mass):
+            at += self.size
+            self.sums[at] = mass
+            while at > 1:
+                at //= 2
+                self.sums[at] = self.sums[2 * at] + self.sums[2 * at + 1]
+
+        def total(self):
+            return self.sums[1]
+
+        def find(self, mass):
+            at = 1
+            while at < self.size:
+                at *= 2
+                if mass > self.sums[at]:
+                    mass -= self.sums[at]
+                    at += 1
+            return at - self.size
+
+    class Urgent:
+        def __init__(self, store, size):
+            self.store, self.tree, self.count, self.size = store, Sums(size), 0, size
+
+        def put(self, ahead, *row, priority=1.0):
+            self.tree[self.count % self.size] = priority**0.6
+            self.count += 1
+            return ahead(*row)
+
+        def take(self, ahead, n):
+            at = [self.tree.find(random.random() * self.tree.total()) for _ in range(n)]
+            return ahead(n, at=at)
+
+    def by_urgency(env, net):
+        store = Store(1_000)
+        store.through(Urgent(store, 1_024))
+        play(env, net, store)
+"""
+
+
+def test_what_is_handed_over_holds_the_memory_that_it_chooses_from_and_not_as_a_part(project):
+    graph = project(_main("plain"), store=CHAINED, other=SUMS)
+    kinds = {graph.name_of(buffer): buffer.kind for buffer in graph.buffers}
+    assert kinds == {"Store": "uniform", "Urgent": "prioritised"}
