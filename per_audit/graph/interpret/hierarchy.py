@@ -33,6 +33,7 @@ class Hierarchy:
         self._defined: dict[ir.Class, dict[str, ir.Function]] = {}
         self._bases: dict[ir.Class, list[Value]] = {}
         self._decorators: dict[ir.Function, frozenset[str]] = {}
+        self._called: dict[ir.Function, frozenset[str]] = {}
 
     def begin(self) -> None:
         """A round begins: orders of bases and methods are made anew."""
@@ -94,6 +95,49 @@ class Hierarchy:
     def heirs(self, node: ir.Class) -> Sequence[ir.Class]:
         """The classes that the class is a base of, near or far, as of the last `find_heirs`."""
         return self._heirs.get(node, ())
+
+    def heirs_with(self, node: ir.Class, function: ir.Function, most: int) -> list[ir.Class]:
+        """Heirs that have a method of the class as it stands, so many at most.
+
+        Those come first in whose objects it, or what it calls of them, calls a method that is run for none before.
+        """
+        heirs = [heir for heir in self.heirs(node) if self.find_method(heir, function.name) is function]
+        if len(heirs) <= most:
+            return heirs
+        seen = self._answering(node, function)
+        other: list[ir.Class] = []
+        for heir in heirs:
+            answering = self._answering(heir, function)
+            if not answering <= seen:
+                seen |= answering
+                other.append(heir)
+        return [*other, *(heir for heir in heirs if heir not in other)][:most]
+
+    def _answering(self, node: ir.Class, function: ir.Function) -> set[ir.Function]:
+        """The methods that one calls of its own object where that is of a class, and those that these call."""
+        found = {function}
+        ahead = [function]
+        while ahead:
+            called = (self.find_method(node, name) for name in self._names_called(ahead.pop()))
+            more = {method for method in called if method is not None} - found
+            found |= more
+            ahead += more
+        return found
+
+    def _names_called(self, function: ir.Function) -> frozenset[str]:
+        """The names of the methods that a method calls of its own object."""
+        known = self._called.get(function)
+        if known is None:
+            own = function.parameters[0].name if function.parameters else ""
+            known = self._called[function] = frozenset(
+                part.func.attr
+                for part in ir.walk(*function.body)
+                if isinstance(part, ir.Call)
+                and isinstance(part.func, ir.Attr)
+                and isinstance(part.func.value, ir.Name)
+                and part.func.value.id == own
+            )
+        return known
 
     def kin(self, node: ir.Class) -> set[ir.Class]:
         """The class, its bases in the project and its heirs: what its objects may have in common."""

@@ -199,12 +199,7 @@ class Interpreter:
             if not is_run and (function not in self.project.outer_of or function in self.closures):
                 self._run_with_parameters(function, None)
             return
-        heirs = [
-            c
-            for c in self.classes.heirs(owner)[: self._most_heirs]
-            if self.classes.find_method(c, function.name) is function
-        ]
-        for node in (owner, *heirs):
+        for node in (owner, *self.classes.heirs_with(owner, function, self._most_heirs)):
             self._run_with_parameters(function, Instance(node))
 
     def _run_with_parameters(self, function: ir.Function, owner: Instance | None) -> None:

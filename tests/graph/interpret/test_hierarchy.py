@@ -52,3 +52,39 @@ def test_an_object_answers_with_the_nearest_method(classes):
     hierarchy, known = classes
     assert hierarchy.find_method(known["Ranked"], "add") is known["Ring"].body[0]
     assert hierarchy.find_method(known["Ring"], "sample") is None
+
+
+FAMILY = """
+    class Base:
+        def run(self):
+            return self.step()
+
+        def step(self):
+            return self.loss()
+
+        def loss(self):
+            return 0
+""" + "".join(
+    f"""
+    class Heir{number}(Base):
+        def {method}(self):
+            return {number}
+"""
+    for number, method in enumerate([*["show"] * 5, "loss", "run", *["show"] * 5])
+)
+
+
+def test_heirs_of_which_something_else_is_run_come_first(project):
+    graph = project(FAMILY)
+    known = {cls.name: cls for cls in graph.project.classes}
+    run = next(part for part in known["Base"].body if part.name == "run")
+    whole = names(graph.classes.heirs_with(known["Base"], run, 20))
+    assert set(whole) == known.keys() - {"Base", "Heir6"}
+    first = names(graph.classes.heirs_with(known["Base"], run, 3))
+    assert first == ["Heir5", *whole[:2]]
+
+
+def test_what_a_late_heir_puts_in_the_place_of_a_method_is_called(project):
+    graph = project(FAMILY)
+    (late,) = (cls for cls in graph.project.classes if cls.name == "Heir5")
+    assert graph.callers[late.body[0]]
