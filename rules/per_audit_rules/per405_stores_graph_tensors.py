@@ -336,6 +336,53 @@ class Agent:
 """
 
 
+_TEAM = """import random
+from collections import deque
+
+import torch
+import torch.nn as nn
+
+
+class Actor(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return torch.tanh(self.out(x))
+
+
+class Team:
+    def __init__(self, n):
+        self.actors = [Actor() for _ in range(n)]
+        self.rows = deque(maxlen=20_000)
+
+    def act(self, states):
+        moves = torch.empty(len(self.actors), 2)
+        for i, actor in enumerate(self.actors):
+            moves[i] = actor(states[i])
+        return moves
+
+    def learn(self, critic, optimizer):
+        rows = random.sample(self.rows, 32)  # <- PER001
+        states, moves, rewards, following = (torch.stack(column) for column in zip(*rows))
+        loss = (critic(states, moves) - rewards - 0.9 * critic(following, moves)).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def main(env, critic, optimizer):
+    team, states = Team(3), env.reset()
+    for _ in range(50_000):
+        moves = team.act(states)
+        following, rewards, done, _ = env.step(moves.detach())
+        team.rows.append((states, moves, rewards, following))  # <- PER405
+        states = following
+        team.learn(critic, optimizer)
+"""
+
+
 class StoresGraphTensors(Rule):
     """Transitions are stored with the autograd graph of a network that computed a part of them.
 
@@ -448,6 +495,7 @@ class StoresGraphTensors(Rule):
         Example("a ring of tensors", {"ring.py": _RING}),
         Example("the hidden state of a recurrent network", {"recurrent.py": _RECURRENT}),
         Example("through a window of several steps", {"windowed.py": _WINDOWED}),
+        Example("a tensor that the answers of several networks are put into", {"team.py": _TEAM}),
     )
     good = (
         Example(
@@ -524,6 +572,22 @@ class StoresGraphTensors(Rule):
                 .replace("    agent = Agent(8, 2)\n", "")
                 .replace("(critic)", "(None)"),
                 "start.py": _CHOSEN,
+            },
+        ),
+        Example(
+            "a tensor that the answers of several networks are put into without a graph",
+            {
+                "team.py": _TEAM.replace("  # <- PER405", "").replace(
+                    "moves[i] = actor(states[i])", "moves[i] = actor(states[i]).detach()"
+                )
+            },
+        ),
+        Example(
+            "an array that the answers of several networks are put into",
+            {
+                "team.py": _TEAM.replace("  # <- PER405", "")
+                .replace("torch.empty(len(self.actors), 2)", "np.empty((len(self.actors), 2))")
+                .replace("import torch\n", "import numpy as np\nimport torch\n", 1)
             },
         ),
     )

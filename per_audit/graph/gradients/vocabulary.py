@@ -19,6 +19,8 @@ CUTTING_FUNCTIONS = CUTTING_METHODS | {
 }  # fmt: skip
 CUTTING_BUILTINS = {"float", "int", "bool", "str", "len", "round", "repr", "isinstance", "hash", "id"}
 CUTTING_ATTRIBUTES = {"data", "shape", "dtype", "device", "grad", "indices", "requires_grad", "ndim"}
+EMPTY = {"empty", "zeros", "ones", "full", "empty_like", "zeros_like", "ones_like", "full_like"}
+"""Functions of PyTorch that make a tensor of nothing that was computed."""
 INTEGERS = ("int", "long", "bool", "byte", "short")
 WITH_INDICES = {"max", "min", "topk", "sort", "median", "kthvalue", "mode"}
 
