@@ -427,6 +427,169 @@ def train(env, net, episodes):
             state = next_state
 """
 
+_COLUMNS = """import gymnasium as gym
+import numpy as np
+import torch
+from torch import nn
+
+
+class Columns:
+    def __init__(self, size, width):
+        self.seen, self.later = np.zeros((size, width), np.float32), np.zeros((size, width), np.float32)
+        self.moves = np.zeros(size, np.int64)
+        self.pay, self.ends = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        self.sums, self.leaves = np.zeros(2 * size), size
+        self.at, self.count = 0, 0
+
+    def write(self, place, value):
+        node = place + self.leaves
+        self.sums[node] = value
+        while node > 1:
+            node //= 2
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+    def find(self, mass):
+        node = 1
+        while node < self.leaves:
+            node *= 2
+            if mass >= self.sums[node] and self.sums[node + 1] > 0:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.leaves
+
+    def add(self, o, a, r, o2, t):
+        k = self.at
+        self.seen[k], self.moves[k], self.pay[k], self.later[k], self.ends[k] = o, a, r, o2, t
+        self.write(k, 1.0)
+        self.at = (k + 1) % self.leaves
+        self.count = min(self.count + 1, self.leaves)
+
+    def sample(self, n, beta):
+        rows = [self.find(np.random.uniform(0, self.sums[1])) for _ in range(n)]
+        p = self.sums[np.array(rows) + self.leaves] / self.sums[1]
+        w = (self.count * p) ** -beta
+        parts = [c[rows] for c in (self.seen, self.moves, self.pay, self.later, self.ends)]
+        return [torch.as_tensor(c) for c in parts], torch.as_tensor(w / w.max()), rows
+
+    def update(self, rows, errors):
+        for k, d in zip(rows, errors):
+            self.write(k, (abs(d) + 1e-5) ** 0.6)
+
+
+def main(steps=100_000):
+    env = gym.make("CartPole-v1")
+    net, ahead = nn.Linear(4, 2), nn.Linear(4, 2)
+    optimizer = torch.optim.Adam(net.parameters())
+    rows = Columns(65_536, 4)
+    seen, _ = env.reset()
+    for step in range(steps):
+        action = env.action_space.sample()
+        later, reward, terminations, truncations, _ = env.step(action)
+        rows.add(seen, action, reward, later, terminations)
+        seen = env.reset()[0] if np.any(terminations | truncations) else later
+        if step < 1_000:
+            continue
+        (s, a, r, s2, d), w, where = rows.sample(64, 0.4 + 0.6 * step / steps)
+        q = net(s).gather(1, a[:, None])[:, 0]
+        with torch.no_grad():
+            best = ahead(s2).amax(1)
+            goal = r + 0.99 * best  # <- PER501
+        optimizer.zero_grad()
+        (w * (q - goal) ** 2).mean().backward()
+        optimizer.step()
+        rows.update(where, (q - goal).detach().abs().tolist())
+
+
+main()
+"""
+_HANDED = """import random
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import nn
+
+
+class Leaves:
+    def __init__(self, size):
+        self.sums, self.rows, self.size, self.at, self.count = np.zeros(2 * size), [None] * size, size, 0, 0
+
+    def put(self, row, value):
+        self.rows[self.at] = row
+        self.change(self.at, value)
+        self.at = (self.at + 1) % self.size
+        self.count = min(self.count + 1, self.size)
+
+    def change(self, place, value):
+        node = place + self.size
+        self.sums[node] = value
+        while node > 1:
+            node //= 2
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node *= 2
+            if mass >= self.sums[node] and self.sums[node + 1] > 0:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.size
+
+
+class Memory:
+    def __init__(self, size, steps):
+        self.leaves, self.beta, self.rise = Leaves(size), 0.4, 0.6 / steps
+
+    def push(self, *transition):
+        self.leaves.put(transition, 1.0)
+
+    def sample(self, n):
+        self.beta = min(1.0, self.beta + self.rise)
+        at = [self.leaves.find(random.uniform(0, self.leaves.sums[1])) for _ in range(n)]
+        p = self.leaves.sums[np.array(at) + self.leaves.size] / self.leaves.sums[1]
+        w = (self.leaves.count * p) ** -self.beta
+        return [self.leaves.rows[i] for i in at], at, torch.as_tensor(w / w.max())
+
+    def update(self, at, errors):
+        for i, error in zip(at, errors):
+            self.leaves.change(i, (abs(error) + 1e-5) ** 0.6)
+
+
+class Agent:
+    def __init__(self, steps):
+        self.net, self.frozen = nn.Linear(4, 2), nn.Linear(4, 2)
+        self.optimizer = torch.optim.Adam(self.net.parameters())
+        self.memory = Memory(65_536, steps)
+
+    def learn(self):
+        batch, at, w = self.memory.sample(64)
+        states, actions, rewards, next_states, dones = (torch.as_tensor(np.array(c)) for c in zip(*batch))
+        q = self.net(states).gather(1, actions[:, None])[:, 0]
+        with torch.no_grad():
+            best = self.frozen(next_states).amax(1)
+            goal = rewards + 0.99 * torch.where(dones, best, torch.zeros_like(best))  # <- PER501
+        self.optimizer.zero_grad()
+        (w * (q - goal) ** 2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(at, (q - goal).detach().tolist())
+
+
+def main(steps=100_000):
+    env, agent = gym.make("CartPole-v1"), Agent(steps)
+    state, _ = env.reset()
+    for step in range(steps):
+        action = env.action_space.sample()
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        agent.memory.push(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        if step > 1_000:
+            agent.learn()
+
+
+main()
+"""
+
 
 class TerminalMaskMissing(Rule):
     """The bootstrap target takes the value of the next state at terminal states as well.
@@ -1030,6 +1193,12 @@ for episode in range(3_000):
             },
         ),
         Example("the end of an episode beside an observation that a distance is a part of", {"plane.py": _PLANE}),
+        Example("columns that a list takes one by one, in a script that steps as well", {"script.py": _COLUMNS}),
+        Example(
+            "the mask the wrong way round, columns by positions of a tree",
+            {"script.py": _COLUMNS.replace("0.99 * best", "0.99 * d * best")},
+        ),
+        Example("the values of a choice exchanged, rows handed on as one argument", {"agent.py": _HANDED}),
     )
     good = (
         Example(
@@ -1580,5 +1749,34 @@ def main(net, optimizer, start):
         Example(
             "an own environment whose flag for the end is only ever lowered",
             {"shelf.py": _SHELF.replace("self.closed = True", "print('late')")},
+        ),
+        Example(
+            "columns that a list takes one by one, masked",
+            {"script.py": _COLUMNS.replace("0.99 * best  # <- PER501", "0.99 * (1 - d) * best")},
+        ),
+        Example(
+            "columns that hold the opposite of an end",
+            {
+                "script.py": _COLUMNS.replace("0.99 * best  # <- PER501", "0.99 * d * best").replace(
+                    "later, terminations)", "later, 1.0 - terminations)"
+                )
+            },
+        ),
+        Example(
+            "a choice between zeros at the end and the value, rows handed on as one argument",
+            {
+                "agent.py": _HANDED.replace(
+                    "torch.where(dones, best, torch.zeros_like(best))  # <- PER501",
+                    "torch.where(dones, torch.zeros_like(best), best)",
+                )
+            },
+        ),
+        Example(
+            "a choice by the opposite of an end, which is stored",
+            {
+                "agent.py": _HANDED.replace("next_state, terminated)", "next_state, not terminated)").replace(
+                    "  # <- PER501", ""
+                )
+            },
         ),
     )

@@ -99,9 +99,14 @@ def is_unmasked(
 
 
 def _told_of_ends(graph: ReplayGraph, target: BootstrapTarget, is_vain: endings.Vain | None) -> Iterator[ev.Owner]:
-    """The functions of the project that the function of a target hands the ends of episodes to."""
+    """The functions of the project that the function of a target hands the ends of episodes to.
+
+    Not what an environment has just said, which is on its way into the memory.
+    """
+    said = endings.fresh(graph, target.function, target.path)
     for site in graph.calls_of(target.function) if target.function is not None else ():
-        ends = [arg.value for arg in site.node.args if endings.is_end(graph, arg.value)]
+        given = [arg.value for arg in site.node.args if endings.is_end(graph, arg.value)]
+        ends = [end for end in given if not endings.is_fresh(graph, end, said)]
         if any(is_vain is None or not is_vain(site.path, end) for end in ends):
             yield from (func.node for func in site.targets)
 
@@ -328,7 +333,8 @@ def _is_estimate(graph: ReplayGraph, term: Term) -> bool:
 
 def _is_whole_part(graph: ReplayGraph, term: Term, inside: bool) -> bool:
     """A part of something: of what a network returned, or a field of the batch."""
-    if inside and role_at(graph, term.node) in (NEXT, STATE, ACTION):
+    named = role_of_name(term.data) if term.op == "item" and isinstance(term.data, str) else None
+    if inside and (role_at(graph, term.node) or named) in (NEXT, STATE, ACTION):
         return True  # one field of a batch, whatever else the batch holds
     held = term
     while held.op in (*_READS, *_FORM) and held.args:

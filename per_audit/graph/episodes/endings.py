@@ -104,9 +104,7 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool, is_vain: Vai
     not count: the value must be known as drawn. `is_vain` tells of an expression that it says nothing of an end.
     """
     function, path, statements = body
-    fresh = {
-        name.id for unpack in steps(graph, function, path) for name in ir.walk(unpack) if isinstance(name, ir.Name)
-    }
+    said, letters = fresh(graph, function, path), _beside_positions(statements)
     for node in ir.walk_scope(statements):
         if not isinstance(node, ir.Expr):
             continue
@@ -119,13 +117,37 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool, is_vain: Vai
         if not _chooses_by_drawn(graph, node):
             if not is_end(graph, node) or (drawn_only and not drawn):
                 continue
-            if not drawn and isinstance(node, ir.Name) and node.id in fresh:
+            if is_fresh(graph, node, said) or (isinstance(node, ir.Name) and node.id in letters):
                 continue
             if _is_carried(graph, path, node):
                 continue
         if not _is_forgotten(graph, path, node, statements):
             return True
     return False
+
+
+def fresh(graph: ReplayGraph, function: ev.Owner, path: str) -> set[str]:
+    """The names that a body takes the steps of an environment apart into."""
+    return {name.id for unpack in steps(graph, function, path) for name in ir.walk(unpack) if isinstance(name, ir.Name)}
+
+
+def is_fresh(graph: ReplayGraph, node: ir.Node, said: set[str]) -> bool:
+    """Whether a node is one of the names that a step was taken apart into, and nothing that was drawn."""
+    return isinstance(node, ir.Name) and node.id in said and not is_drawn(graph, node)
+
+
+def _beside_positions(statements: list[ir.Stmt]) -> set[str]:
+    """The letters that a loop takes one of two things by, none of them known by its name as a part of a transition.
+
+    `for i, d in zip(positions, errors)`: a letter is an end beside a reward or a state alone.
+    """
+    return {
+        item.id
+        for node in ir.walk_scope(statements)
+        if isinstance(node, ir.For) and isinstance(node.target, ir.Seq) and len(node.target.items) == 2
+        for item, other in (node.target.items, node.target.items[::-1])
+        if isinstance(item, ir.Name) and len(item.id) == 1 and role_of(other) is None
+    }
 
 
 def _chooses_by_drawn(graph: ReplayGraph, node: ir.Expr) -> bool:

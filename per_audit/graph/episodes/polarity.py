@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes import bootstrap
+from per_audit.graph.episodes.truncation import outwards
 from per_audit.graph.interpret.roles import DONE, name_of, role_of, role_of_name, words
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.graph.symbolic.term import UNKNOWN_TERM
@@ -23,6 +24,8 @@ _READS = {"item", "at", "element", "slice", "collect"}
 _SOURCES = {"draw", "mass", "found", "element", "range", "const", "len", "field", "external", "tuple"}
 _GOES_ON = {"not", "non", "notdone", "nonterminal", "nonterminals", "mask", "masks", "cont", "continue", "continues",
             "alive", "discount", "discounts", "nonfinal"}  # fmt: skip
+_COMPUTED = {"add", "sub", "mul", "div", "floordiv", "pow", "neg", "abs", "minimum", "maximum"}  # never rows
+_ZEROS = {"zeros", "zeros_like", "new_zeros"}
 _COLUMNS = {"map", "zip", "list", "tuple", "items", "values"}
 
 
@@ -45,7 +48,8 @@ def inverted(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[BootstrapTa
 
 def _switches(graph: ReplayGraph, target: BootstrapTarget) -> Iterator[Term]:
     """The flags without which the next value does not enter the target: factors, and tests that it stands behind."""
-    yield from target.factors
+    for factor in target.factors:
+        yield from _chosen_by(factor)
     inner: ir.Node = target.node
     for around in graph.ancestors(target.path, target.node):
         if isinstance(around, ir.Function):
@@ -63,6 +67,22 @@ def _switches(graph: ReplayGraph, target: BootstrapTarget) -> Iterator[Term]:
         inner = around
 
 
+def _chosen_by(factor: Term) -> Iterator[Term]:
+    """A factor of the next value as a flag: of a choice between the value and zeros the test that keeps the value."""
+    if factor.op != "where" or len(factor.args) != 3:
+        yield factor
+        return
+    test, kept, other = factor.args
+    if _is_nothing(other) and not _is_nothing(kept):
+        yield test
+    elif _is_nothing(kept) and not _is_nothing(other):
+        yield _negated(test)
+
+
+def _is_nothing(term: Term) -> bool:
+    return term.number == 0 or (term.op == "alloc" and str(term.data) in _ZEROS)
+
+
 def is_opposite(flag: Term) -> bool:
     """Whether a flag that is set at the end of episodes is the opposite of what was drawn: `1 - mask`."""
     return _bare(flag)[1]
@@ -75,7 +95,9 @@ def _negated(term: Term) -> Term:
 def _tells_ends(graph: ReplayGraph, buffer: ReplayBuffer, flag: Term) -> bool:
     """Whether a flag of drawn transitions is set where the environment said that the episode ended."""
     drawn, turned = _bare(flag)
-    if bootstrap.role_at(graph, drawn.node) != DONE or not isinstance(drawn.node, ir.Expr):
+    column = _column(drawn)  # among others in a comprehension, all of which have one expression
+    named = column is not None and role_of_name(column) == DONE
+    if not isinstance(drawn.node, ir.Expr) or not (named or bootstrap.role_at(graph, drawn.node) == DONE):
         return False
     if not graph.events.value(drawn.node).tagged("draw") & buffer.sources or not _is_read(drawn):
         return False
@@ -109,7 +131,7 @@ def _is_opposite(term: Term) -> bool:
 
 def _is_read(term: Term) -> bool:
     """Whether a term is a part of what was drawn, picked and converted, and nothing else is done to it."""
-    for part in term.walk():
+    for part in _held(term):
         if part.op == "call":
             name = part.data.rpartition(".")[2] if isinstance(part.data, str) else None
             if name not in _COLUMNS:
@@ -122,21 +144,59 @@ def _is_read(term: Term) -> bool:
     return True
 
 
+def _held(term: Term) -> Iterator[Term]:
+    """A term and what it is made of; of what is read at a place all but the place, as any row says the same of ends."""
+    yield term
+    for arg in term.args[:1] if term.op in _READS else term.args:
+        yield from _held(arg)
+
+
 def _stored(graph: ReplayGraph, buffer: ReplayBuffer, drawn: Term) -> Iterator[Term]:
     """What is stored as the end of a transition; a term that says nothing where that is not known."""
     key = drawn.data if drawn.op == "item" else None
+    column = _column(drawn)
     for store in buffer.stores:
         if store.roles == {DONE}:
             yield from _stored_alone(graph, store)
-        elif DONE in store.roles or not store.roles:
-            for option in alternatives(graph.symbols.term(store.path, store.expression)):
-                ends = [UNKNOWN_TERM]
-                if option.op == "tuple" and isinstance(key, int) and -len(option.args) <= key < len(option.args):
-                    ends = [option.args[key]]
-                elif option.op == "record":
-                    named = zip(option.data, option.args, strict=True)
-                    ends = [end for name, end in named if role_of_name(str(name)) == DONE]
-                yield from ends
+        elif (DONE in store.roles or not store.roles) and not _is_beside(store, column):
+            yield from (end for row in _rows(graph, store) for end in _ends_of(row, key))
+
+
+def _column(drawn: Term) -> str | None:
+    """The attribute that a flag is read from, if it is an array of flags alone."""
+    held = drawn
+    while held.op in (*_FORM, "at", "slice") and held.args:
+        held = held.args[0]
+    return held.data[1] if held.op == "field" and isinstance(held.data, tuple) else None
+
+
+def _is_beside(store: ev.Store, column: str | None) -> bool:
+    """Whether a statement stores into nothing that a flag is read from: a number is added, or it is another array."""
+    if isinstance(store.node, ir.Aug):
+        return True
+    targets = store.node.targets if isinstance(store.node, ir.Assign) else []
+    names = {name_of(part) for target in targets for part in ir.walk(target) if isinstance(part, ir.Sub)}
+    return column is not None and bool(names) and column not in names
+
+
+def _rows(graph: ReplayGraph, store: ev.Store) -> Iterator[Term]:
+    """What a statement stores as rows, as the callers make them where it was handed them; sums are none."""
+    for option in alternatives(graph.symbols.term(store.path, store.expression)):
+        if option.op == "param":
+            given = (row for row, _ in outwards(graph, option, store.function, ()))
+            yield from (each for row in given for each in alternatives(row) if each.op not in _COMPUTED)
+        elif option.op not in _COMPUTED:
+            yield option
+
+
+def _ends_of(row: Term, key: object) -> list[Term]:
+    """The end of an episode in a row: what stands at the place that is read, or under a name for it."""
+    if row.op in ("tuple", "record") and isinstance(key, int) and -len(row.args) <= key < len(row.args):
+        return [row.args[key]]
+    if row.op == "record":
+        named = zip(row.data, row.args, strict=True)
+        return [end for name, end in named if role_of_name(str(name)) == DONE]
+    return [UNKNOWN_TERM]
 
 
 def _stored_alone(graph: ReplayGraph, store: ev.Store) -> Iterator[Term]:

@@ -311,7 +311,10 @@ class Evaluator:
         return Value(drawn or frozenset((Alloc(node, kind),)), value.tags, value.roles)
 
     def _spelled(self, node: ir.Comp, inner: Frame) -> tuple[Value, ...] | None:
-        """The items of a comprehension over names by which it asks for attributes, None for another."""
+        """The items of a comprehension over things that are written out, None for another.
+
+        They are a display, or names by which it asks for attributes.
+        """
         if node.kind not in ("list", "generator") or len(node.generators) > 1 or node.generators[0].ifs:
             return None
         generator = node.generators[0]
@@ -320,9 +323,12 @@ class Evaluator:
         iterated = self.eval(generator.iter, inner)
         items: list[Value] = []
         turns = spelled.turns(self.interpreter, iterated, generator.iter, [node.elt])
+        if turns is None:
+            turns = spelled.items(self.interpreter, iterated, generator.iter)
         for turn in turns or ():
             self.interpreter.targets.assign(generator.target, turn, inner, node, None)
-            items.append(self.eval(node.elt, inner))
+            item = self.eval(node.elt, inner)
+            items.append(item if len(item.roles) < 2 else item._replace(roles=frozenset()))  # any of several
         return tuple(items) if turns is not None else None
 
     def _lambda(self, node: ir.Lambda, frame: Frame) -> Value:

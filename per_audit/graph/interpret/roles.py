@@ -14,7 +14,8 @@ from per_audit.facts import ir
 
 _REWARD = {"reward", "rewards", "rew", "rews", "rwd", "rwds", "rewd", "rewds", "r"}
 _DONE = {
-    "done", "dones", "terminal", "terminals", "terminate", "terminated", "terminates", "truncated", "term", "terms",
+    "done", "dones", "terminal", "terminals", "terminate", "terminated", "terminates", "truncated", "termination",
+    "terminations", "truncation", "truncations", "term", "terms",
     "finished", "over", "dead", "notdone", "nonterminal", "nonterminals", "dw", "d", "mask", "masks", "end", "ends",
     "ended", "gameover", "isdone", "isend", "isfinal", "isover", "isterminal",
     "discount", "discounts",

@@ -33,6 +33,15 @@ def turns(interpreter: Interpreter, iterated: Value, node: ir.Expr, body: list[i
     return rows
 
 
+def items(interpreter: Interpreter, iterated: Value, node: ir.Expr) -> tuple[Value, ...] | None:
+    """The items of a display that are taken one by one: `x[i] for x in (self.states, self.actions)`."""
+    shown = isinstance(node, ir.Seq) or all(isinstance(atom, TupleOf) for atom in iterated.atoms)
+    if not shown or len(iterated.atoms) != 1:
+        return None
+    found = interpreter.parts.items_of(iterated)
+    return found if found and len(found) <= _MOST else None
+
+
 def owner_of(node: ir.Expr) -> ir.Expr | None:
     """The object whose attributes an expression holds by their names: that of `vars(memory)`, `memory.__dict__`."""
     if isinstance(node, ir.Attr) and node.attr == _FIELDS:

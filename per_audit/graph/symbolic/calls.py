@@ -121,7 +121,7 @@ def _handy(
         return result.replaced(tuple(_handy(run, node, function, given, item, (*parts, i)) for i, item in items))
     if result.size <= _MOST_INLINED:
         return result
-    if result.op in _TELLING:
+    if result.op in _TELLING or _is_read(result):
         return shrunk(result, _MOST_INLINED)
     if result.op == "phi" and all(option.op in _TELLING for option in result.args):
         return phi((shrunk(option, _MOST_INLINED // len(result.args)) for option in result.args), node, run.path)
@@ -130,6 +130,13 @@ def _handy(
         return phi((_handy(run, node, function, given, option) for option in result.args), node, run.path)
     passed = dict.fromkeys((*(term for _, _, term in given if term.size <= _MOST_INLINED), *chosen_by(result)))
     return run.make("call", tuple(passed), node, ("project", function, *parts))
+
+
+def _is_read(term: Term) -> bool:
+    """Whether a term is an attribute read at some place: it is the attribute that tells what this is."""
+    while term.op in ("detach", "reshape", "unsqueeze", "squeeze", "stack"):
+        term = term.args[0]
+    return term.op == "at" and term.args[0].op == "field"
 
 
 def _record(

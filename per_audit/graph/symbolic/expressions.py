@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
 _WHOLE_VALUES = {"real", "values"}
+_MOST_SHOWN = 24
 _STARTS = {"const", "field", "param", "global", "external", "tuple", "alloc", "object", "unknown"}
 _HOLDERS = {"alloc", "filled", "collect", "tuple", "phi"}  # what a name of the module is known by, not by what it holds
 # A library's object may stand behind these; behind others stands a number.
@@ -319,6 +320,7 @@ class Expressions:
 
     def _comp(self, node: ir.Comp) -> Term:
         before = dict(self.env)
+        items = self._of_items(node)
         for generator in node.generators:
             self._bind(generator.target, self.element(self.eval(generator.iter), generator.target))
             for test in generator.ifs:
@@ -328,7 +330,23 @@ class Expressions:
         value = self.eval(node.elt)
         self.env.clear()
         self.env.update(before)
-        return self.make("collect", (value,), node)
+        return self.make("tuple", items, node, None) if items else self.make("collect", (value,), node)
+
+    def _of_items(self, node: ir.Comp) -> tuple[Term, ...]:
+        """What a list is made of, one by one, that takes its items from a display: `x[i] for x in (obs, actions)`."""
+        first = node.generators[0]
+        if node.kind not in ("list", "generator") or len(node.generators) > 1 or first.ifs:
+            return ()
+        shown = self.eval(first.iter)
+        if shown.op != "tuple" or len(shown.args) > _MOST_SHOWN:
+            return ()
+        before, items = dict(self.env), []
+        for item in shown.args:
+            self._bind(first.target, item)
+            items.append(self.eval(node.elt))
+        self.env.clear()
+        self.env.update(before)
+        return tuple(items)
 
     def _bind(self, target: ir.Expr, value: Term) -> None:
         if isinstance(target, ir.Name):

@@ -10,7 +10,8 @@ from per_audit.graph.interpret.roles import is_beta, looks_like_transition, role
     ("name", "role"),
     [
         ("reward", "reward"), ("rewards_batch", "reward"), ("r", "reward"), ("batchRewards", "reward"),
-        ("done", "done"), ("not_done", "done"), ("terminated", "done"), ("is_terminal", "done"), ("masks", "done"),
+        ("done", "done"), ("not_done", "done"), ("terminated", "done"), ("terminations", "done"),
+        ("truncations", "done"), ("is_terminal", "done"), ("masks", "done"),
         ("state", "state"), ("obs", "state"), ("observation_batch", "state"), ("s", "state"),
         ("action", "action"), ("a", "action"), ("batch_acts", "action"),
         ("next_state", "next"), ("nextObs", "next"), ("new_obs", "next"), ("s_", "next"), ("s2", "next"),

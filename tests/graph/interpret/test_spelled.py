@@ -159,3 +159,36 @@ GIVEN = "state=state, action=action, reward=reward, next_state=next_state, done=
 @pytest.mark.parametrize(("given", "found"), [(GIVEN, 1), ("state=state, action=action", 0)])
 def test_an_object_has_the_fields_that_it_is_given_by_name(project, written, given, found):
     assert len(project(ROWS.format(set=written, given=given)).buffers) == found
+
+
+@pytest.mark.parametrize(
+    ("listed", "role"),
+    [
+        ("[c[at] for c in (self.x, self.y)]", {"reward"}),
+        ("[c[at] for c in columns]", {"reward"}),
+        ("[c[at] for c in (self.x, self.y) if c is not None]", set()),
+    ],
+)
+def test_items_of_a_display_are_taken_one_by_one(project, value_of, listed, role):
+    text = f"""
+        import numpy as np
+
+        class Memory:
+            def __init__(self):
+                self.x, self.y, self.at = np.zeros(9), np.zeros(9), 0
+
+            def add(self, state, reward):
+                self.x[self.at], self.y[self.at] = state, reward
+                self.at += 1
+
+            def sample(self):
+                at = np.random.randint(0, self.at, 4)
+                columns = (self.x, self.y)
+                return {listed}
+
+        memory = Memory()
+        memory.add(observation, reward)
+        one, other = memory.sample()
+        print(other)
+    """
+    assert set(value_of(project(text), "other").roles) == role

@@ -37,6 +37,9 @@ NUMPY = (
         ("a[:, 0]", "call[column](param[f.a], const[0])"),
         ("a[range(3), b]", "at(param[f.a], tuple(range(const[3]), param[f.b]))"),
         ("[x + 1 for x in a]", "collect(add(element(param[f.a]), const[1]))"),
+        ("[x + 1 for x in (a, b)]", "tuple(add(param[f.a], const[1]), add(param[f.b], const[1]))"),
+        ("[x + 1 for x in (a, *b)]", "collect(add(phi(param[f.a], element(param[f.b])), const[1]))"),
+        ("[x for x in (a, b) if x]", "collect(phi(param[f.a], param[f.b]))"),
         ("list(filter(lambda x: x > b, a))", "collect(element(param[f.a]))"),
         (
             "torch.linspace(0, 1, 5).view(1, 5)",
