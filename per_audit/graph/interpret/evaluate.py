@@ -328,7 +328,9 @@ class Evaluator:
         for turn in turns or ():
             self.interpreter.targets.assign(generator.target, turn, inner, node, None)
             item = self.eval(node.elt, inner)
-            items.append(item if len(item.roles) < 2 else item._replace(roles=frozenset()))  # any of several
+            named = not turn.roles and isinstance(generator.target, ir.Name)  # by a name that all items have in turn
+            several = len(item.roles) > 1 or (named and item.roles == {role_of(generator.target)})
+            items.append(item._replace(roles=frozenset()) if several else item)
         return tuple(items) if turns is not None else None
 
     def _lambda(self, node: ir.Lambda, frame: Frame) -> Value:

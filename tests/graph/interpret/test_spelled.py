@@ -167,6 +167,8 @@ def test_an_object_has_the_fields_that_it_is_given_by_name(project, written, giv
         ("[c[at] for c in (self.x, self.y)]", {"reward"}),
         ("[c[at] for c in columns]", {"reward"}),
         ("[c[at] for c in (self.x, self.y) if c is not None]", set()),
+        ("[np.copy(d) for d in (self.x[at], make(at))]", set()),
+        ("[np.copy(d) for d in (self.x[at], self.y[at])]", {"reward"}),
     ],
 )
 def test_items_of_a_display_are_taken_one_by_one(project, value_of, listed, role):
