@@ -444,6 +444,15 @@ def train(env, net, optimizer, steps, kind):
             },
         ),
         Example("counted past 1 by a loop", {"memory.py": _GIVEN, "train.py": _PAST_ONE}),
+        Example(
+            "one less a share that grows in the loop",
+            {
+                "memory.py": _GIVEN,
+                "train.py": _TRAIN.replace("    state =", "    share = 0.0\n    state =", 1)
+                .replace("sample(32)", "sample(32, 1 - share)  # <- PER108")
+                .replace("        memory.update", "        share = min(0.6, share + 1e-5)\n        memory.update"),
+            },
+        ),
     )
     good = (
         Example(
@@ -727,6 +736,18 @@ class Agent:
                 "memory.py": _MEMORY.replace("beta=0.4)", "beta=1.0)"),
                 "train.py": bad[0].plain["train.py"].replace("  # <- PER108", ""),
             },
+        ),
+        *(
+            Example(
+                f"one less an exploration that falls in the loop: `{falls}`",
+                {
+                    "memory.py": _GIVEN,
+                    "train.py": _TRAIN.replace("    state =", "    epsilon = 1.0\n    state =", 1)
+                    .replace("sample(32)", "sample(32, 1 - epsilon)")
+                    .replace("        memory.update", f"        {falls}\n        memory.update"),
+                },
+            )
+            for falls in ("epsilon = max(0.0, epsilon - 1e-5)", "epsilon -= 1 / steps", "epsilon *= 0.999")
         ),
     )
 

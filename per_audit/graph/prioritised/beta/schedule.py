@@ -169,8 +169,10 @@ class Beta:
             return 0
         if not depth:
             return None
-        if term.op in ("loop", "element"):
+        if term.op == "element":
             return 1
+        if term.op == "loop":
+            return _way_in_loop(*term.data)
         term = strip(term)
         ways = [self._direction(arg, depth - 1) for arg in term.args]
         if term.op == "field":
@@ -226,6 +228,44 @@ class Beta:
                 return None
             found += inner
         return found or None
+
+
+def _way_in_loop(loop: ir.For | ir.While, what: str | Term) -> int | None:
+    """Where a name goes that a loop makes from its last value; 1 for what is in an attribute, which is a count."""
+    if not isinstance(what, str):
+        return 1
+    ways: set[int | None] = set()
+    for node in ir.walk_scope(loop.body):
+        targets = node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else []
+        if any(isinstance(target, ir.Name) and target.id == what for target in targets):
+            ways.add(_way_of_step(node, what))
+    known = ways - {0}
+    return known.pop() if len(known) == 1 else None
+
+
+def _way_of_step(step: ir.Node, name: str) -> int | None:
+    """Where an assignment takes a name from its last value; 0 where it is set anew, as what counts is at times."""
+    if isinstance(step, ir.Aug):
+        return _way_of(step.op, step.value)
+    value = step.value if isinstance(step, ir.Assign) else None
+    if isinstance(value, ir.Call) and ir.last_name(value.func) in ("min", "max", "minimum", "maximum"):
+        value = next((arg.value for arg in value.args if isinstance(arg.value, ir.Bin)), None)
+    if not isinstance(value, ir.Bin):
+        return 0 if isinstance(value, ir.Const) else None
+    if isinstance(value.left, ir.Name) and value.left.id == name:
+        return _way_of(value.op, value.right)
+    turned = isinstance(value.right, ir.Name) and value.right.id == name and value.op in ("+", "*")
+    return _way_of(value.op, value.left) if turned else None
+
+
+def _way_of(operator: str, value: ir.Expr) -> int | None:
+    """Where adding, subtracting or multiplying takes a number that is above 0."""
+    if operator in ("+", "-"):
+        return 1 if operator == "+" else -1
+    factor = value.value if isinstance(value, ir.Const) and isinstance(value.value, (int, float)) else None
+    if operator != "*" or factor is None or not 0 < factor != 1:
+        return None
+    return 1 if factor > 1 else -1
 
 
 def _is_negative(term: Term) -> bool:

@@ -1,4 +1,4 @@
-"""What an alpha of 0 leaves of the defects of priorities and weights."""
+"""What draws that are even as they stand leave of the defects of priorities and weights."""
 
 import pytest
 
@@ -51,10 +51,10 @@ AT_DRAW = {"drawn": "self.mass**self.alpha", "stored": "errors"}
 AT_STORE = {"drawn": "self.mass", "stored": "errors**self.alpha"}
 
 
-def severities(source: str) -> dict[str, Severity]:
-    """The severities of PER101 and PER203 in a program, where they find something."""
+def severities(source: str, codes: tuple[str, ...] = ("PER101", "PER203")) -> dict[str, Severity]:
+    """The severities of some rules in a program, where they find something."""
     graph = link([extract("agent.py", source.encode())])
-    rules = [rule for rule in all_rules() if rule.code in ("PER101", "PER203")]
+    rules = [rule for rule in all_rules() if rule.code in codes]
     return {finding.rule: finding.severity for rule in rules for finding in rule.check(graph)}
 
 
@@ -71,3 +71,22 @@ def test_an_alpha_that_may_be_another_is_no_excuse() -> None:
         "steps):\n    memory", "steps):\n    other = Memory(9, 0.6)\n    memory"
     )
     assert severities(source)["PER101"] is Severity.ERROR
+
+
+UNWEIGHTED = AGENT.format(alpha=0.6, **AT_DRAW).replace("(w * F.mse_loss(q, goal)).mean()", "F.mse_loss(q, goal)")
+NEVER_UPDATED = UNWEIGHTED.replace("        memory.update(at, (q - goal).abs().detach().numpy())\n", "")
+
+
+@pytest.mark.parametrize("first", ["1.0", "max(self.mass)", "max(1.0, self.mass.max())"])
+def test_weights_are_missed_once_priorities_are_not_all_alike(first: str) -> None:
+    codes = ("PER003", "PER005")
+    assert severities(UNWEIGHTED.replace("= 1.0", f"= {first}"), codes) == {"PER005": Severity.ERROR}
+    kept = severities(NEVER_UPDATED.replace("= 1.0", f"= {first}"), codes)
+    assert kept == {"PER003": Severity.ERROR, "PER005": Severity.INFO}
+
+
+def test_priorities_that_begin_apart_need_weights_though_never_updated() -> None:
+    by_reward = NEVER_UPDATED.replace("self.mass[self.at] = 1.0", "self.mass[self.at] = abs(reward) + 0.1")
+    of_two = NEVER_UPDATED.replace("self.mass[self.at] = 1.0", "self.mass[self.at] = 5.0 if reward > 0 else 1.0")
+    for source in (by_reward, of_two):
+        assert severities(source, ("PER003", "PER005"))["PER005"] is Severity.ERROR
