@@ -510,6 +510,18 @@ class StoresGraphTensors(Rule):
             },
         ),
         Example(
+            "a difference of what has a graph, made under no_grad",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace(
+                    "        action = self.actor(state)",
+                    "        raw = self.actor(state)\n"
+                    "        with torch.no_grad():\n            action = (raw - state.mean()).abs()",
+                )
+            },
+        ),
+        Example(
             "one of two agents acts with gradients, the other stores what it did",
             {"agents.py": _AGENTS},
         ),

@@ -189,7 +189,8 @@ class Autograd:
         computes = isinstance(node, (ir.Bin, ir.Star)) or (isinstance(node, ir.Un) and node.op != "not")
         if isinstance(node, ir.Walrus):
             return self._value(node.value, frame, part)
-        return _any(self._value(each, frame, part) for each in parts) if computes else _NOTHING
+        made = _any(self._value(each, frame, part) for each in parts) if computes else _NOTHING
+        return _CUT if made.kept and not isinstance(node, ir.Star) and self._is_guarded(node, frame) else made
 
     def _display(self, node: ir.Seq, frame: _Frame, part: Part) -> _Answer:
         place = part[0] if part else None
