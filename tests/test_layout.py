@@ -37,13 +37,15 @@ TESTED_WITH = {
         "graph/episodes/absent graph/episodes/counted graph/episodes/cut_windows graph/episodes/limits"
         " graph/episodes/own_cuts graph/episodes/own_flags"
         " graph/episodes/own_limits graph/episodes/polarity graph/episodes/readers graph/episodes/rewards"
-        " graph/episodes/spared graph/episodes/unended graph/libraries/training graph/memory/unfed"
+        " graph/episodes/spared graph/episodes/unended graph/gradients/filled"
+        " graph/libraries/training graph/memory/unfed"
         " graph/prioritised/weights/broadcast graph/prioritised/weights/one_sided"
         " graph/prioritised/weights/compiled graph/prioritised/weights/dropping graph/recognise/learning/chosen"
         " rule testing"
     ),
     "graph/interpret/test_interpreter": (
-        "graph/interpret/calls graph/interpret/evaluate graph/interpret/frame graph/interpret/parts graph/model"
+        "graph/interpret/calls graph/interpret/containers graph/interpret/evaluate graph/interpret/frame"
+        " graph/interpret/parts graph/model"
     ),
     "graph/liveness/test_idle": (
         "graph/liveness/beside/demos graph/liveness/memories/unasked"

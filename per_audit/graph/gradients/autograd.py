@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.facts import ir
 from per_audit.graph.definitions import Definitions, positions_of
 from per_audit.graph.gradients import vocabulary as grad
+from per_audit.graph.gradients.filled import is_empty_tensor, put_into
 from per_audit.graph.interpret.values import Alloc, External, RecordType, Result
 
 if TYPE_CHECKING:
@@ -209,23 +210,11 @@ class Autograd:
     def _name(self, node: ir.Name, frame: _Frame, part: Part) -> _Answer:
         found = self.definitions.reaching(node, frame.path)
         answers = [self._value(value, frame, (*places, *part)) for value, places in found.values]
-        if any(self._is_empty_tensor(value) for value, _ in found.values):
-            answers.append(_any(self._value(value, frame, ()) for value in _put_into(node, frame.function)))
+        if any(is_empty_tensor(self.events, value) for value, _ in found.values):
+            answers.append(_any(self._value(value, frame, ()) for value in put_into(node, frame.function)))
         if found.parameter is not None:
             answers.append(self._parameter(found.parameter, frame, part))
         return _joined(answers)
-
-    def _is_empty_tensor(self, node: ir.Expr) -> bool:
-        """Whether an expression makes a tensor to put others into, whose graphs it then carries."""
-        if not isinstance(node, ir.Call):
-            return False
-        site = self.events.calls.get(node)
-        names = (
-            {name.rpartition(".")[2] for name in site.names if name.startswith("torch.")} if site is not None else ()
-        )
-        if ir.last_name(node.func) == "Variable" and node.args:
-            return self._is_empty_tensor(node.args[0].value)
-        return not grad.EMPTY.isdisjoint(names)
 
     def _parameter(self, parameter: ir.Parameter, frame: _Frame, part: Part) -> _Answer:
         function = frame.function
@@ -429,23 +418,6 @@ class Autograd:
             ]
         answer = _joined(answers)
         return _Answer(tuple(replace(each, made=node, path=frame.path) for each in answer.kept), answer.cut)
-
-
-def _put_into(tensor: ir.Name, function: ev.Owner) -> list[ir.Expr]:
-    """What a function puts into a tensor before it is read: `out[i] = net(x)`."""
-    if not isinstance(function, ir.Function):
-        return []
-    return [
-        node.value
-        for node in ir.walk_scope(function.body)
-        if isinstance(node, ir.Assign)
-        and node.value is not None
-        and node.start < tensor.start
-        and any(
-            isinstance(target, ir.Sub) and isinstance(target.value, ir.Name) and target.value.id == tensor.id
-            for target in node.targets
-        )
-    ]
 
 
 def _fields(node: ir.Call, record: RecordType, part: Part) -> list[ir.Expr]:

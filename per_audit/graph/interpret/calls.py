@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret import containers, logarithms, spelled
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import logarithms, spelled
 from per_audit.graph.interpret.fitting import fitting
 from per_audit.graph.interpret.having import having
-from per_audit.graph.interpret.known import conditionals, frames, mappings, reference
+from per_audit.graph.interpret.known import conditionals, mappings
 from per_audit.graph.interpret.known import externals as ext
-from per_audit.graph.interpret.known.draws import FILLS_TENSOR, OF_TENSOR, takes_many
+from per_audit.graph.interpret.known.draws import FILLS_TENSOR, OF_TENSOR
 from per_audit.graph.interpret.parts import is_list
 from per_audit.graph.interpret.roles import name_of, role_of_name, words
 from per_audit.graph.interpret.texts import called_of_texts
@@ -25,7 +25,6 @@ from per_audit.graph.interpret.values import (
     External,
     Func,
     Instance,
-    Item,
     Record,
     RecordType,
     Result,
@@ -43,12 +42,6 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.interpreter import Interpreter
 
 
-_PUT = {"append": "append", "appendleft": "append", "add": "append", "put": "append", "put_nowait": "append",
-        "insert": "insert", "extend": "extend", "extendleft": "extend", "update": "extend"}  # fmt: skip
-_TAKE = {"pop": "pop", "popleft": "pop", "popitem": "pop", "remove": "pop", "clear": "clear", "get": "pop",
-         "get_nowait": "pop"}  # fmt: skip
-# What reads a container where it is told; a deque that is turned so far has what stood there as its first item.
-_READS = {"take", "index_select", "gather", "rotate"}
 # Methods of a torch module that give the module itself back.
 _MOVES = {"to", "cuda", "cpu", "float", "double", "half", "bfloat16", "train", "eval", "requires_grad_", "share_memory",
           "apply", "type"}  # fmt: skip
@@ -288,7 +281,7 @@ class Calls:
         results: list[Value] = []
         for atom in self.interpreter.ordered(having(name, receiver, self.interpreter)):
             if isinstance(atom, Alloc):
-                results.append(self._container_method(atom, node, name, arguments, frame))
+                results.append(containers.method(self.interpreter, atom, node, name, arguments, frame))
             elif name in _REPLACES and isinstance(atom, _REPLACES[name]):
                 results += self._with_fields(atom, arguments)
             elif isinstance(atom, Super):
@@ -297,11 +290,15 @@ class Calls:
                 bases = self.interpreter.classes.external_bases(atom.node)
                 kind = self.container_base(bases)
                 if kind is not None:
-                    results.append(self._container_method(Alloc(atom.node, kind), node, name, arguments, frame))
+                    results.append(
+                        containers.method(self.interpreter, Alloc(atom.node, kind), node, name, arguments, frame)
+                    )
                 elif name in _MOVES and any(base.endswith("Module") for base in bases):
                     results.append(of(atom))
-            elif isinstance(atom, TupleOf) and name in _PUT and is_list(atom):
-                results.append(self._container_method(Alloc(atom.node, "list"), node, name, arguments, frame))
+            elif isinstance(atom, TupleOf) and name in containers.PUT and is_list(atom):
+                results.append(
+                    containers.method(self.interpreter, Alloc(atom.node, "list"), node, name, arguments, frame)
+                )
             elif (name in _MOVES and _is_layer(atom)) or (
                 name == "options"
                 and self.interpreter.events.value(node.func) == UNKNOWN
@@ -323,7 +320,7 @@ class Calls:
     ) -> Value | None:
         """The result of a method of a record or of a dict whose keys are known; None for what is none of them."""
         if name == "items":
-            return self._pairs(node, join_all(atom.items))
+            return containers.pairs(self.interpreter, node, join_all(atom.items))
         return mappings.method(self.interpreter, atom, node, receiver, arguments, frame)
 
     def _with_fields(self, atom: object, arguments: Arguments) -> list[Value]:
@@ -351,68 +348,8 @@ class Calls:
                     return [self.project_call(func, arguments, frame)]
         kind = self.container_base(self.interpreter.classes.external_bases(atom.owner.node))
         if kind is not None:
-            return [self._container_method(Alloc(atom.owner.node, kind), node, name, arguments, frame)]
+            return [containers.method(self.interpreter, Alloc(atom.owner.node, kind), node, name, arguments, frame)]
         return [taint(*(value for _, _, value in arguments))]
-
-    def _container_method(self, atom: Alloc, node: ir.Call, name: str, arguments: Arguments, frame: Frame) -> Value:
-        content = self.interpreter.content_of(atom)
-        values = [value for _, _, value in arguments]
-        known = reference.method(atom, node, name, values, frame, self.interpreter)
-        if known is not None:
-            return known
-        if name in _PUT and arguments and (atom.kind != "array" or name == "append"):
-            how = _PUT[name] if atom.kind != "array" or frames.is_table(atom) else "extend"
-            if how == "insert":
-                value, source, index = values[-1], node.args[-1].value, node.args[0].value
-            else:
-                value, source, index = values[0], node.args[0].value, None
-            if how == "extend":
-                value = self.interpreter.parts.element(value)
-            self.interpreter.targets.store(atom, node, frame, how, value, source, index)
-            return of(atom) if frames.is_table(atom) else UNKNOWN
-        if name in _TAKE and not (name == "get" and atom.kind == "dict"):
-            self.interpreter.statements.evict(of(atom), node, frame, _TAKE[name])
-            return content if atom.kind == "dict" else content.join(self._taken(atom, node, values, frame))
-        if name == "__getitem__" and (draws := frozenset(taint(*values).tagged("index"))):
-            return self.interpreter.parts.item_at(atom, draws, node, frame)
-        if name in ("get", "setdefault", "__getitem__"):
-            return self._asked_for(atom, name, content, values)
-        if name == "items":
-            return self._pairs(node, content)
-        if name == "values":
-            return of(atom)
-        if name in _READS and (draws := frozenset(taint(*values).tagged("index"))):
-            self.interpreter.parts.gather(atom, draws, node, frame)
-            return UNKNOWN if name == "rotate" else Value(tags=frozenset(("draw", d) for d in draws))
-        if name in ext.CONVERSIONS:
-            return of(atom)
-        if name == "sort":
-            return UNKNOWN
-        if name in ("sample", "choice") and arguments:
-            is_table = name == "sample" and frames.is_table(atom)
-            return frames.sample(self.interpreter, atom, node, frame) if is_table else UNKNOWN
-        return taint(*values)._replace(roles=content.roles)
-
-    def _asked_for(self, atom: Alloc, name: str, content: Value, values: list[Value]) -> Value:
-        """What stands under a key, or a default, which a dict may hold from then on."""
-        if name == "setdefault" and atom.kind == "dict":
-            self.interpreter.add_content(atom, values[-1] if len(values) > 1 else UNKNOWN)
-        return content.join(taint(*values))
-
-    def _pairs(self, node: ir.Call, values: Value) -> Value:
-        """`items()` of a dict with these values."""
-        self.interpreter.add_content(node, of(TupleOf(node, (UNKNOWN, values))))
-        return of(Alloc(node, "list"))
-
-    def _taken(self, atom: Alloc, node: ir.Call, values: list[Value], frame: Frame) -> Value:
-        """What a method takes out of a container at the positions of a batch; a single one may be one to forget."""
-        known = self.interpreter.events.draws
-        positions = taint(*values).tagged("index")
-        draws = frozenset(d for d in positions if d in known and takes_many(known[d].node, known[d].method))
-        if not draws:
-            return UNKNOWN
-        self.interpreter.parts.gather(atom, draws, node, frame)
-        return Value(frozenset(Item(draw) for draw in draws), frozenset(("draw", draw) for draw in draws))
 
     # ---------------------------------------------------------------- unknown callees
 
