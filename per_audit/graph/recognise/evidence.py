@@ -182,8 +182,8 @@ class Evidence:
         # although the states that a policy leads to depend on what it has learnt from. So it is with the methods of the
         # one class whose memory a function draws positions of; what several classes share is a helper.
         holders = {cls for container in containers for cls in self._holders.get(container, ())}
-        keepers = holders if len(holders) == 1 or owner is not None else set()
-        keeping = set().union(self._methods(owner), *map(self._methods, keepers)) - self.graph.reachable(function, 3)
+        keeper = next(iter(holders)) if owner is None and len(holders) == 1 else owner
+        keeping = self._methods(keeper) - self.graph.reachable(function, 3)
         buffer.stores = [
             store
             for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind, alloc.leaf))
