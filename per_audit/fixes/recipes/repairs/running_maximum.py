@@ -42,6 +42,10 @@ def repair(draft: Draft, defect: Defect) -> None:
     storing = {draft.graph.symbols.function_of(store.path, statement) for store, statement, _ in stores}
     alike = [each for each in _calls(draft, path) if draft.text(path, each) == draft.text(path, call)]
     alike = [each for each in alike if each is call or draft.graph.symbols.function_of(path, each) in storing]
+    for each in _calls(draft, path):
+        over = _over(draft, path, each) if draft.graph.symbols.function_of(path, each) in storing else None
+        if over is not None and each not in alike and draft.graph.symbols.term(path, over) == field:
+            raise Refused(f"the largest is looked for in another way at {draft.where(path, each)} too")
     asked = [_asked(draft, path, each) for each in alike]
     known = {made.statement, *(statement for _, statement, _ in stores)}
     _check_others(draft, held.attr, made, known, {part for expression, _ in asked for part in ir.walk(expression)})

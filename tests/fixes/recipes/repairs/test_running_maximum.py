@@ -251,3 +251,10 @@ class Plan:
     assert [refusal.reason for refusal in result.refused] == []
     assert found[path].endswith(other)
     assert found[path].count("self.max_priority = 1.0") == 1
+
+
+def test_the_same_maximum_written_in_two_ways_is_left():
+    found = run(example(CODE, "in the two branches of a test, told once"), codes=(CODE,), unsafe=True)[0]
+    assert [refusal.reason for refusal in found.refused] == [
+        "the largest is looked for in another way at memory.py:13 too"
+    ]
