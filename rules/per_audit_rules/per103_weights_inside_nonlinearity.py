@@ -72,7 +72,8 @@ class WeightsInsideNonlinearity(Rule):
 
     Reports a product of importance-sampling weights with an error whose square, mean squared error or Huber loss is
     then taken: in the same expression, in another method, or in a function that the product is passed to. Also weights
-    that one side of the error alone is multiplied by, such as the target, also the one that Keras is given.
+    that one side of the error alone is multiplied by: the target, also the one that Keras is given, or the
+    prediction.
 
     ## Why is this bad
 
@@ -413,6 +414,22 @@ def train(net, frozen, env, optimizer, steps):
                 )
             },
         ),
+        Example(
+            "the prediction alone",
+            {
+                "learn.py": _TARGET.replace(
+                    "F.smooth_l1_loss(q, target)", "F.mse_loss(q * weights, target)  # <- PER103"
+                )
+            },
+        ),
+        Example(
+            "the prediction alone, written out",
+            {
+                "learn.py": _TARGET.replace(
+                    "F.smooth_l1_loss(q, target)", "((q * weights - target) ** 2).mean()  # <- PER103"
+                )
+            },
+        ),
     )
     good = (
         Example(
@@ -518,6 +535,14 @@ def fit(model, rows, goals, priorities, beta):
             "goals of a loss by classes, which is as many times the goal",
             {
                 "agent.py": _KERAS.replace("  # <- PER103", "").replace('"mse"', '"categorical_crossentropy"'),
+            },
+        ),
+        Example(
+            "roots on the prediction and on the parts of the target",
+            {
+                "learn.py": _TARGET.replace("target = rewards +", "target = root * rewards + root *")
+                .replace("    q = ", "    root = weights.sqrt()\n    q = ")
+                .replace("F.smooth_l1_loss(q, target)", "F.mse_loss(q * root, target)")
             },
         ),
     )

@@ -32,6 +32,9 @@ def test_weights_that_meet_every_error_do_not_count_twice(weights, effect):
     [
         ("(q - weights * target).pow(2).mean()", ["PER103"]),
         ("F.smooth_l1_loss(q * weights, target)", ["PER103"]),
+        ("F.mse_loss(q * weights, target.detach())", ["PER103"]),
+        ("F.mse_loss(q.detach() * weights, target.detach())", []),  # nothing learns from it
+        ("F.mse_loss(q * weights, (rewards * weights + 1).detach())", []),  # on both sides
         ("(weights * (q - weights * target) ** 2).mean()", []),
         ("(weights * F.smooth_l1_loss(q, target, reduction='none')).mean()", []),
     ],
@@ -40,5 +43,5 @@ def test_weights_on_one_side_of_the_error(loss, codes):
     rules = [rule for rule in all_rules() if rule.code == "PER103"]
     (example,) = [each for each in rules[0].good if each.title == "a target that a weighted error moves"]
     text = example.plain["learn.py"].replace("F.smooth_l1_loss(q, target)", loss)
-    graph = link([extract("learn.py", "\n".join(x for x in text.splitlines() if "detach" not in x).encode())])
+    graph = link([extract("learn.py", "\n".join(x for x in text.splitlines() if "(target - q)" not in x).encode())])
     assert [finding.rule for rule in rules for finding in rule.check(graph)] == codes

@@ -46,8 +46,10 @@ _LABELLED = {"cross_entropy", "nll_loss", "crossentropyloss", "nllloss", "sparse
 
 
 def _fits(pattern: Term, term: Term) -> bool:
-    """Whether a term is what another is, its parameters being whatever a caller passes."""
+    """Whether a term is what another is, its parameters being whatever a caller passes, on whichever way that goes."""
     if pattern.op == "param" or pattern == term:
+        return True
+    if pattern.op == "phi" and any(_fits(option, term) for option in pattern.args):
         return True
     same = pattern.op == term.op and pattern.data == term.data and len(pattern.args) == len(term.args) > 0
     return same and all(map(_fits, pattern.args, term.args))
@@ -292,15 +294,16 @@ class Shapes:
         """What is picked from an array of which nothing is known.
 
         `values[rows, actions]` of a network is one value for each pair, and `p[drawn]` one for each position that was
-        drawn by the probabilities p. Rows that meet a column of actions give each action of each row, and the axes that
-        the values have besides.
+        drawn by the probabilities p, a number for a single one. Rows that meet a column of actions give each action of
+        each row, and the axes that the values have besides.
         """
         if index.op == "tuple":
             shape = self._paired(index, depth)
             if shape is not None and len(shape) > 1:
                 return OPEN
             return shape if shape is not None and len(index.args) == 2 and BATCH in shape else None
-        draw = self.symbols.events.draws.get(index.data) if index.op == "draw" else None
+        drawn = index.args[0] if index.op == "element" else index
+        draw = self.symbols.events.draws.get(drawn.data) if drawn.op == "draw" else None
         if draw is None or draw.probabilities is None:
             return None
         pattern = self.symbols.term(draw.path, draw.probabilities)

@@ -229,3 +229,36 @@ def test_tensors_of_the_rows_that_were_drawn_pick_a_value_for_each_where_they_ar
     """)
     (function,) = graph.project.functions
     assert graph.shapes.of(graph.symbols.run(function, "main.py").env["chosen"]) == shape
+
+
+@pytest.mark.parametrize(
+    ("picked", "shape"),
+    [
+        ("[shares[i] for i in slots]", (BATCH,)),
+        ("[shares[i] for i in self.others]", None),
+        ("[self.table[i] for i in slots]", None),  # may be rows
+    ],
+)
+def test_numbers_picked_one_by_one_from_what_was_drawn_by_are_a_row(project, picked, shape):
+    graph = project(f"""
+        import numpy as np
+        import torch
+
+        class Memory:
+            def __init__(self, rows, table, others):
+                self.rows, self.table, self.others = rows, table, others
+
+            def draw(self, n, by_rank=False):
+                if by_rank:
+                    ratings = [1 / (1 + row.place) for row in self.rows]
+                else:
+                    ratings = [row.rating for row in self.rows]
+                shares = np.array(ratings) / np.sum(ratings)
+                slots = np.random.choice(len(self.rows), n, p=shares)
+                return torch.tensor({picked})
+
+        def draw(rows, table, others):
+            return Memory(rows, table, others).draw(32)
+    """)
+    function = [each for each in graph.project.functions if each.name == "draw"][-1]
+    assert graph.shapes.of(graph.symbols.returned(function)) == shape

@@ -33,7 +33,7 @@ _ALL_ARGUMENTS = {"add", "sub", "mul", "maximum", "minimum", "phi", "loss", "tup
 _FOLLOWED = {"abs", "neg", "pow", "div", "clip", "mean", "sum", "max", "min", "detach", "reshape", "unsqueeze", "exp",
              "squeeze", "stack", "collect", "element", "at", "slice", "loop", *_ALL_ARGUMENTS}  # fmt: skip
 _COMPUTED = _FOLLOWED - {"tuple", "phi", "collect", "stack", "element", "loop"}  # no list of several things
-_FORMS = ("reshape", "unsqueeze", "squeeze", "loop")
+FORMS = ("reshape", "unsqueeze", "squeeze", "loop")
 _MADE = ("mul", "pow", "loss")
 
 
@@ -80,14 +80,14 @@ def _is_number_of_row(term: Term) -> bool:
     return row is not None and row.op == "element" and row.args[0].op in _COMPUTED
 
 
-def _has_gradient(term: Term, context: Context) -> bool:
+def has_gradient(term: Term, context: Context) -> bool:
     """Whether something in the term may be computed by a network, outside of what is cut off from the gradient."""
     here = context.head(term)
     if here.op == "detach":
         return False
     if here.op in ("call", "matmul", "loss", "unknown", "param", "gather", "function"):
         return True
-    return any(_has_gradient(arg, context) for arg in here.args)
+    return any(has_gradient(arg, context) for arg in here.args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ class Corrections:
         if here.op == "loss":
             return here.data[1] == "scalar" or self.graph.shapes.within(context).of(here) == ()
         if here.op in ("mean", "sum"):
-            return here.data is None and _has_gradient(here, context)
+            return here.data is None and has_gradient(here, context)
         if here.op in ("mul", "add", "sub", "div"):
             parts = [arg for arg in here.args if not self.is_scale(arg)]
             return bool(parts) and all(self.is_averaged_loss(part, context) for part in parts)
@@ -247,7 +247,7 @@ class Corrections:
             return self.weighted_alike(here.args, context, cut)
         if op == "phi":
             return next(filter(None, (self.weighted(option, context, cut) for option in here.args)), None)
-        if op in ("neg", "abs", "div", "clip", *_FORMS) or (op == "detach" and cut):
+        if op in ("neg", "abs", "div", "clip", *FORMS) or (op == "detach" and cut):
             return self.weighted(here.args[0], context, cut)
         return None
 
@@ -256,19 +256,8 @@ class Corrections:
         if not all(self.weighted(term, context, cut=True) for term in terms):
             return None
         found = [product for term in terms if (product := self.weighted(term, context, cut)) is not None]
-        with_gradient = [product for product in found if _has_gradient(product.other, context)]
+        with_gradient = [product for product in found if has_gradient(product.other, context)]
         return next(iter(with_gradient), None)
-
-    def weighted_side(self, terms: tuple[Term, ...], context: Context) -> Product | None:
-        """The product with weights that one side of an error is, where the other has a gradient and no weights."""
-        here = context.head(terms[0])
-        sides = here.args if len(terms) == 1 and here.op == "sub" else terms
-        if len(sides) != 2:
-            return None
-        products = [self.weighted(side, context, cut=True) for side in sides]
-        other = sides[0 if products[0] is None else 1]
-        is_one = (products[0] is None) is not (products[1] is None)
-        return next(filter(None, products)) if is_one and _has_gradient(other, context) else None
 
     @cached_property
     def functions(self) -> list[tuple[ev.Owner, str]]:
@@ -379,7 +368,7 @@ class Corrections:
             if any(weights) and not all(weights) and term.node is not None and not self.is_weight(term):
                 return term
         given = term.node.argument(None, "sample_weight") if isinstance(term.node, ir.Call) else None
-        if given is not None and term.op == "call" and self._holds_weights(self.symbols.term(term.path, given)):
+        if given is not None and term.op == "call" and self.holds_weights(self.symbols.term(term.path, given)):
             return term  # what Keras answers is the loss with the weights in it
         if (wanted := asked(term)) is not None:
             return self.weighted_inside(wanted, depth - 1)
@@ -401,7 +390,7 @@ class Corrections:
             return next(filter(None, (self.weighted_inside(arg, depth - 1) for arg in followed)), None)
         return None
 
-    def _holds_weights(self, term: Term) -> bool:
+    def holds_weights(self, term: Term) -> bool:
         """Whether a term is weights, or a list or an array of some of them."""
         return self.is_weight(term) or any(self.is_weight(part) for part in term.walk())
 

@@ -1,4 +1,4 @@
-"""Importance-sampling weights that one side of an error alone is multiplied by: its target, and not its loss."""
+"""Importance-sampling weights that one side of an error alone, target or prediction, is multiplied by: not its loss."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.prioritised.weights.compiled import TRAINS, are_squares, compilations, weights_read
+from per_audit.graph.prioritised.weights.corrections import FORMS, has_gradient
 from per_audit.graph.symbolic import Term, alternatives, contexts, strip
 
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.events import CallSite
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.prioritised.weights.corrections import Product
+    from per_audit.graph.symbolic import Context
 
 _CURVED = ("mse", "huber", "smoothl1", "squarederror", "meansquared", "l2loss")
 _HOLDING = {"filled", "stack", "collect", "reshape", "detach", "loop", "tuple"}
+_PARTS = {*FORMS, "gather", "at", "item", "slice"}
 _DEEPEST = 4
 
 
@@ -31,11 +34,36 @@ def one_sided(graph: ReplayGraph) -> Iterator[tuple[Term, str, Product]]:
                 continue
             if any(product.other.contains(made) for product in corrections.products):
                 continue  # weighted itself
-            found = (corrections.weighted_side(inner, context) for context in contexts(graph.symbols, *inner))
+            found = (_weighted_side(graph, inner, context) for context in contexts(graph.symbols, *inner))
             product = next(filter(None, found), None)
             if product is not None:
                 yield made, path, product
     yield from _given(graph)
+
+
+def _weighted_side(graph: ReplayGraph, terms: tuple[Term, ...], context: Context) -> Product | None:
+    """The product with weights that one side of an error is, where the other has none; a gradient flows by one."""
+    corrections = graph.corrections
+    here = context.head(terms[0])
+    sides = here.args if len(terms) == 1 and here.op == "sub" else terms
+    if len(sides) != 2:
+        return None
+    products = [corrections.weighted(side, context, cut=True) for side in sides]
+    product = next(filter(None, products), None)
+    if product is None or all(products):
+        return None
+    other = context.head(sides[0 if products[0] is None else 1])
+    if has_gradient(other, context) or (_is_said(product.other, context) and not corrections.holds_weights(other)):
+        return product
+    return None
+
+
+def _is_said(term: Term, context: Context) -> bool:
+    """Whether a term is what a network says, or some of it, with its gradient: the prediction, and no error."""
+    here = context.head(term)
+    while here.op in _PARTS:
+        here = context.head(here.args[0])
+    return here.op == "call"
 
 
 def _given(graph: ReplayGraph) -> Iterator[tuple[Term, str, Product]]:
