@@ -150,16 +150,22 @@ class ReplayGraph:
                 return f"{self.project.qualified(buffer.owner)}.{text}"
             if text:
                 helper = self.project.class_of.get(store.function) if store.function is not None else None
-                return self.project.qualified(self._around_columns(helper)) if helper is not None else text
+                return self.project.qualified(self._around_columns(helper, buffer)) if helper is not None else text
         return self.symbol(buffer.function, buffer.path)
 
-    def _around_columns(self, cls: ir.Class) -> ir.Class:
-        """The class that holds most objects of a class, a column in each attribute; failing that the class itself."""
+    def _around_columns(self, cls: ir.Class, buffer: ReplayBuffer) -> ir.Class:
+        """The class that holds most objects of a class, a column in each attribute; failing that the class itself.
+
+        Where only some of those that hold one are ever made, it is one of them, and of several columns or drawn from.
+        """
         columns = Counter(
             holder
             for (holder, _), value in self.interpreter.attributes.items()
             if any(isinstance(atom, Instance) and atom.node is cls for atom in value.atoms)
         )
+        if not self.made.isdisjoint(columns) and not self.made.issuperset(columns):
+            drawing = {self.project.class_of.get(site.function) for site in buffer.samples if site.function is not None}
+            columns = Counter({each: n + (each in drawing) for each, n in columns.items() if each in self.made})
         return max((holder for holder, count in columns.items() if count > 1), key=columns.__getitem__, default=cls)
 
     def is_agent(self, buffer: ReplayBuffer) -> bool:

@@ -480,6 +480,48 @@ def run(env, policy, fit, steps=50_000):
 """
             },
         ),
+        Example(
+            "episodes in the making, of which the oldest goes once all hold too many transitions",
+            {
+                "episodes.py": """import random
+from collections import deque
+
+
+class Episodes:
+    def __init__(self, size):
+        self.kept, self.size, self.count = deque(), size, 0
+        self.kept.append([])
+
+    def keep(self, row, is_last):
+        if self.count >= self.size:
+            self.count -= len(self.kept[0])
+            self.kept.popleft()
+        self.kept[-1].append(row)
+        self.count += 1
+        if is_last:
+            self.kept.append([])
+
+    def read(self, places):
+        return [self.kept[episode][step] for episode, step in places]
+
+    def some(self, n):
+        episodes = [random.randint(0, len(self.kept) - 2) for _ in range(n)]
+        steps = [random.randint(0, len(self.kept[episode]) - 1) for episode in episodes]  # <- PER001
+        return self.read(zip(episodes, steps))
+
+
+def train(env, net, optimizer, steps=200_000):
+    memory, state = Episodes(2_000), env.reset()
+    for _ in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.keep((state, action, reward, next_state, done), done)
+        state = env.reset() if done else next_state
+        net.loss(memory.some(32)).backward()
+        optimizer.step()
+"""
+            },
+        ),
     )
 
 

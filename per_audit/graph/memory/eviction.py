@@ -25,13 +25,15 @@ def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether a full buffer is known to lose what it was given first; False where nobody can tell.
 
     Its container is a deque with a limit, has its first items taken out, is cut to its last ones, or is a ring. A
-    container that a test of the reward fills, beside one for what fails it, holds one kind apart from the other.
+    container that a test of the reward fills, beside one for what fails it, holds one kind apart from the other. One
+    that holds lists which grow, as episodes do, loses as many transitions at once as nobody counts.
     """
     if _is_heap(graph, buffer) or _is_kept_apart(graph, buffer) or _is_handed_on(graph, buffer):
         return False
     if not (graph.sorted_containers | graph.shuffled_containers).isdisjoint(buffer.containers):
         return False
-    return any(_is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers)
+    of_rows = [c for c in buffer.containers if not _holds_lists(buffer, c)]
+    return any(_is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in of_rows)
 
 
 def forgets_newest_first(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
@@ -47,6 +49,13 @@ def forgets_newest_first(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
         if turned & filled & {evict.function for evict in evictions if _takes_last(evict)}:
             return True
     return False
+
+
+def _holds_lists(buffer: ReplayBuffer, container: Alloc) -> bool:
+    """Whether all that is put into a container are lists of the buffer to which transitions are added."""
+    grown = {store.container for store in buffer.stores if store.how in ("append", "extend", "insert")}
+    kept = [store.value.atoms for store in buffer.stores if store.container == container]
+    return bool(kept) and not any(grown.isdisjoint(atoms) for atoms in kept)
 
 
 def _is_heap(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:

@@ -218,3 +218,46 @@ def test_a_method_that_nothing_calls_forgets_nothing(project, called, forgets):
     made = textwrap.dedent(LIST.format(made="[]", store="self.rows.append(row)")) + textwrap.indent(trim, "")
     (buffer,) = (graph := project(made + textwrap.dedent(train))).buffers
     assert forgets_oldest(graph, buffer) is forgets
+
+
+@pytest.mark.parametrize(
+    ("made", "put", "oldest"),
+    [
+        ("deque(maxlen=size), -1", "self.parts.append([])", False),
+        ("[deque(maxlen=size) for _ in range(4)], action", "pass", True),
+    ],
+)
+def test_of_lists_in_a_container_what_each_forgets_counts(project, made, put, oldest):
+    parts, at = made.rsplit(", ", 1)
+    graph = project(f"""
+    import random
+    from collections import deque
+
+    class Memory:
+        def __init__(self, size):
+            self.parts = {parts}
+            {put}
+
+        def add(self, state, action, reward, next_state, done):
+            self.parts[{at}].append((state, action, reward, next_state, done))
+            if done:
+                {put}
+
+        def sample(self, n):
+            chosen = [random.randint(0, len(self.parts) - 1) for _ in range(n)]
+            places = [random.randint(0, len(self.parts[part]) - 1) for part in chosen]
+            return self.read(zip(chosen, places))
+
+        def read(self, chosen):
+            return [self.parts[part][place] for part, place in chosen]
+
+    def train(env, net):
+        memory, state = Memory(400), env.reset()
+        for _ in range(100_000):
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state, done)
+            state = next_state
+            net.loss(memory.sample(32)).backward()
+    """)
+    assert forgets(graph) is oldest

@@ -969,6 +969,63 @@ def test_columns_are_named_for_the_class_that_has_them_all(project):
     assert {graph.name_of(buffer) for buffer in graph.buffers} == {"Memory"}
 
 
+@pytest.mark.parametrize(("made", "name"), [("Whole(5_000)", "Whole"), ("Apart(5_000)", "Apart")])
+def test_rows_drawn_by_a_function_are_named_for_the_class_that_is_made(project, made, name):
+    graph = project(f"""
+    import random
+
+    def places(count, n):
+        return random.sample(range(count - 1), n)
+
+    class Ring:
+        def __init__(self, size):
+            self.items, self.size, self.at = [None] * size, size, 0
+
+        def append(self, item):
+            self.items[self.at % self.size] = item
+            self.at += 1
+
+        def __len__(self):
+            return min(self.at, self.size)
+
+        def __getitem__(self, at):
+            return self.items[at]
+
+    class Apart:
+        def __init__(self, size):
+            self.states, self.actions, self.rewards, self.ends = Ring(size), Ring(size), Ring(size), Ring(size)
+
+        def append(self, state, action, reward, next_state, done):
+            self.states.append(state)
+            self.actions.append(action)
+            self.rewards.append(reward)
+            self.ends.append(done)
+
+        def sample(self, n):
+            drawn = places(len(self.states), n)
+            return [(self.states[i], self.actions[i], self.rewards[i], self.states[i + 1], self.ends[i]) for i in drawn]
+
+    class Whole:
+        def __init__(self, size):
+            self.rows = Ring(size)
+
+        def append(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return [self.rows[i] for i in places(len(self.rows), n)]
+
+    def train(env, net):
+        memory, state = {made}, env.reset()
+        for _ in range(10_000):
+            next_state, reward, done, _ = env.step(0)
+            memory.append(state, 0, reward, next_state, done)
+            state = next_state
+            net.loss(memory.sample(32)).backward()
+    """)
+    assert {graph.name_of(buffer) for buffer in graph.buffers} == {name}
+
+
 @pytest.mark.parametrize(
     ("body", "found"),
     [
