@@ -60,6 +60,8 @@ def test_shapes_are_read_as_they_are_written():
         ("ptan.experience.PrioritizedReplayBuffer.sample", True),
         ("ptan.experience.PrioritizedReplayBuffer.populate", False),
         ("ptan.experience.ExperienceReplayBuffer.sample", False),
+        ("tianshou.data.PrioritizedReplayBuffer.get_weight", True),
+        ("tianshou.data.ReplayBuffer.get_weight", False),
         ("elsewhere.PrioritizedReplayBuffer.sample", False),
     ],
 )

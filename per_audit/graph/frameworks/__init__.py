@@ -55,6 +55,7 @@ class Kind:
     methods. `needs` are methods of which one must be given the buffer before it is a replay memory at all, `unless`
     arguments that make it none. `steps` say how a project comes from it to prioritised replay. Where only the losses of
     one module weigh by themselves, that is `losses`, and `fields` are the names under which a batch has its weights.
+    `weigh` are methods that answer with the weights of positions, whenever they are asked.
     A `functional` one changes nothing by itself: its methods return what it holds then, and `replace` a buffer like it.
     Where the arguments `lengths` are one, it is only drawn from when it is full.
     """
@@ -75,6 +76,7 @@ class Kind:
     losses: str = ""
     functional: bool = False
     lengths: tuple[str, ...] = ()
+    weigh: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +181,13 @@ def framework(package: str) -> Framework | None:
 
 @cache
 def drawn_shape(name: str) -> Shape | None:
-    """What a call of that qualified name returns, where it is a draw from a library's buffer and that is known."""
+    """What a call of that qualified name returns, where it draws from a library's buffer, or asks it for weights."""
     package = name.partition(".")[0]
     known = framework(package) if package in packages() else None
     owner, _, method = name.rpartition(".")
     found = known.find(owner) if known is not None else None
+    if found is not None and method in found[1].weigh:
+        return "weights"
     return found[1].returns if found is not None and method in found[1].sample else None
 
 
@@ -235,6 +239,7 @@ def _kind(table: Mapping[str, Any]) -> Kind:
         table.get("losses", ""),
         table.get("functional", False),
         tuple(table.get("lengths", ())),
+        frozenset(table.get("weigh", ())),
     )
 
 

@@ -86,7 +86,7 @@ class LibraryUse:
             return ""
         names = {*kind.fields, *(() if kind.returns is None else _names(kind.returns))}
         if names:
-            read = self._mentions(names) or self._is_read_whole()
+            read = self._mentions({*names, *kind.weigh}) or self._is_read_whole()
             return "" if read else f"`{max(names)}` of its batches is never read"
         if kind.returns is None or not self._is_unpacked(kind.returns) or self.about.weights_used():
             return ""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from per_audit.rule import all_rules
+
 BASELINES = """
     import torch
     from baselines.deepq.replay_buffer import PrioritizedReplayBuffer
@@ -294,3 +296,34 @@ def test_what_a_buffer_that_changes_itself_returns_may_be_dropped(project):
     use = use_of(project, FIELDS.format(**CPPRB, loss="(errors ** 2).mean()"))
     assert use.updated()
     assert not use.dropped_updates()
+
+
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [
+        ("(torch.as_tensor(weights) * (q - goals) ** 2).mean()", []),
+        ("(torch.as_tensor(weights) * F.mse_loss(q, goals)).mean()", ["PER101"]),
+        ("F.mse_loss(q, goals)", []),  # asked for; whether a loss takes them is not followed
+    ],
+)
+def test_weights_that_a_buffer_is_asked_for_beside_the_draw(project, loss, codes):
+    graph = project(f"""
+        import torch
+        import torch.nn.functional as F
+        from tianshou.data import PrioritizedReplayBuffer
+
+        memory = PrioritizedReplayBuffer(size=50000, alpha=0.6, beta=0.4)
+
+
+        def learn(net, goals, optimizer):
+            batch, at = memory.sample(64)
+            weights = memory.get_weight(at)
+            q = net(torch.as_tensor(batch.obs)).max(1).values
+            loss = {loss}
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            memory.update_weight(at, (q - goals).detach())
+    """)
+    rules = [rule for rule in all_rules() if rule.code in ("PER005", "PER101")]
+    assert [finding.rule for rule in rules for finding in rule.check(graph)] == codes
