@@ -42,7 +42,7 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
     written = [(file.relative, dotted) for file in sources.files for dotted in loaded_by(file.data)]
     named: dict[bytes, set[str]] = {}
     for file in sources.files:
-        for name in set(_FILE.findall(file.data)):
+        for name in _files_named(file.data):
             named.setdefault(name, set()).add(file.relative)
     is_program = any(outcome.trains for outcome in found)
     told = []
@@ -56,6 +56,14 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
                 outcome = _as_it_stands(with_vain(outcome, part, sources), is_program, is_beside)
         told.append(outcome)
     return told
+
+
+def _files_named(data: bytes) -> set[bytes]:
+    """The names of Python files that stand in a file, without their endings."""
+    if b".py" not in data:
+        return set()
+    lines = (line for line in data.split(b"\n") if b".py" in line)
+    return {name for line in lines for name in _FILE.findall(line)}
 
 
 def _reached(part: Part, begin: set[str], sources: Sources) -> set[str]:

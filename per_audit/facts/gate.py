@@ -19,20 +19,26 @@ if TYPE_CHECKING:
 
 # A file that defines or calls something which stores, draws or learns. `sample`, index draws and containers cover
 # buffers; `.step(` and `.backward(` cover loops and learners, `learn(` those of libraries; `class`/`def` with a
-# tree-like name cover generic trees.
-_SHAPES = re.compile(
-    rb"[Ss]ampl|[Rr]eplay|[Pp]riorit|deque|shuffle|randint|randrange|multinomial|random_int|random_uniform|randperm|permutation|\.choice|choices|integers\("
-    rb"|[Mm]emory|[Bb]uffer|backward|GradientTape|minimize\(|value_and_grad|\.grad\(|train_on_batch|\.fit\("
-    rb"|\.step\(|\blearn\(|loss|namedtuple|[Tt]ree\b|transition|experience|reward"
-)
+# tree-like name cover generic trees. Words are looked for one by one: that is many times faster than a pattern of all.
+_WORDS = tuple(
+    word.encode()
+    for word in (
+        "sampl", "Sampl", "loss", "shuffle", "memory", "Memory", "buffer", "Buffer", "replay", "Replay",
+        "priorit", "Priorit", "reward", "experience", "transition",
+        "backward", ".step(", ".fit(", "choices", ".choice", "randint", "randrange", "deque", "namedtuple",
+        "multinomial", "random_int", "random_uniform", "randperm", "permutation", "integers(", "GradientTape",
+        "minimize(", "value_and_grad", ".grad(", "train_on_batch",
+    )
+)  # fmt: skip
+_WHOLE_WORDS = re.compile(rb"\blearn\(|[Tt]ree\b")
 
 # What a file that learns from experience speaks of; a word alone, as in `replay` of a recorded log, is of anything.
 _NAMED = re.compile(
     rb"(?:[Rr]eplay|REPLAY)_?(?:[Bb]uffer|BUFFER|[Mm]em|MEM)|(?:[Ee]xperience|[Pp]rioriti[sz]ed)_?[Rr]eplay"
 )
-_REWARD = re.compile(rb"[Rr]eward|REWARD")
-_EXPERIENCE = re.compile(rb"[Rr]eplay|REPLAY|[Ee]xperience|EXPERIENCE")
-_DRAW = re.compile(rb"[Pp]riorit|PRIORIT|[Ss]ampl|SAMPL")
+_REWARD = (b"reward", b"Reward", b"REWARD")
+_EXPERIENCE = (b"replay", b"Replay", b"REPLAY", b"experience", b"Experience", b"EXPERIENCE")
+_DRAW = (b"priorit", b"Priorit", b"PRIORIT", b"sampl", b"Sampl", b"SAMPL")
 _OTHERS = (
     re.compile(rb"next_|new_|obs|_next|\benv\b|_env\b"),
     re.compile(rb"[Tt]ransition|TRANSITION|[Ee]pisode|EPISODE|[Tt]rajector"),
@@ -57,7 +63,7 @@ _COMMENT_OR_STRING = re.compile(
 
 def may_matter(data: bytes) -> bool:
     """Whether something can be found in the file, or by what is connected to it."""
-    return _SHAPES.search(data) is not None
+    return _has(data, _WORDS) or _WHOLE_WORDS.search(data) is not None
 
 
 def speaks_of_replay(data: bytes, imported: Iterable[str]) -> bool:
@@ -82,11 +88,20 @@ def _kept(found: re.Match[bytes]) -> bytes:
 
 
 def _says(data: bytes) -> bool:
-    if _NAMED.search(data) or any(map(_takes_apart, data.split(b".step(")[:-1])):
+    if any(map(_takes_apart, data.split(b".step(")[:-1])):
         return True
-    rewards, experience, draws = (bool(words.search(data)) for words in (_REWARD, _EXPERIENCE, _DRAW))
+    rewards, experience = _has(data, _REWARD), _has(data, _EXPERIENCE)
+    if not (rewards or experience):
+        return False
+    if experience and _NAMED.search(data):
+        return True
+    draws = _has(data, _DRAW)
     others = sum(words.search(data) is not None for words in _OTHERS)
     return (rewards and experience + draws + others >= 3) or (experience and draws and others >= 2)
+
+
+def _has(data: bytes, words: Iterable[bytes]) -> bool:
+    return any(word in data for word in words)
 
 
 def _takes_apart(before: bytes) -> bool:

@@ -61,7 +61,7 @@ def may_load(data: bytes) -> bool:
     return any(name in data for name in IMPORTERS_IN_TEXT) and _CALL.search(data) is not None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _loaded(data: bytes) -> tuple[frozenset[str], bytes, frozenset[str]]:
     """What `known_and_rest` and `patterns_of` say of a file; several phases of an audit ask for each."""
     texts = _texts_of(data)
