@@ -220,6 +220,74 @@ model = RatingSAC("MlpPolicy", "Pendulum-v1", replay_buffer_class=Rated, replay_
 model.learn(100_000)
 """
 
+_SEGMENTS = """import random
+
+
+class Segments:
+    def __init__(self, width):
+        self.width, self.nodes = width, [0.0] * (2 * width)
+
+    def __setitem__(self, leaf, mass):
+        node = leaf + self.width
+        self.nodes[node] = mass
+        while node > 1:
+            node //= 2
+            self.nodes[node] = self.nodes[2 * node] + self.nodes[2 * node + 1]
+
+    def __getitem__(self, leaf):
+        return self.nodes[leaf + self.width]
+
+
+class Sums(Segments):
+    def leaf_of(self, mass):
+        node = 1
+        while node < self.width:
+            node *= 2
+            if self.nodes[node] <= mass and self.nodes[node + 1] > 0:
+                mass -= self.nodes[node]
+                node += 1
+        return node - self.width
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.sums, self.size, self.at, self.top = [None] * size, Sums(size), size, 0, 1.0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self._rate(self.at, self.top)
+        self.at = (self.at + 1) % self.size
+
+    def _rate(self, slot, priority):
+        self.sums[slot] = priority
+
+    def sample(self, n, beta):
+        total = self.sums.nodes[1]
+        slots = [self.sums.leaf_of(random.random() * total) for _ in range(n)]  # <- PER003
+        weights = [(self.size * self.sums[slot] / total) ** -beta for slot in slots]
+        return [self.rows[slot] for slot in slots], slots, [w / max(weights) for w in weights]
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self._rate(slot, (abs(error) + 1e-6) ** 0.6)
+"""
+_LEARNING = """import torch
+from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory, state = Memory(1024), env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.push(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        rows, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        errors = net.errors(rows)
+        (torch.as_tensor(weights) * errors**2).mean().backward()
+        optimizer.step()
+"""
+
 
 class FixedPriorities(Rule):
     """Transitions are drawn by priority, but no training step ever gives them new priorities.
@@ -788,6 +856,10 @@ def train(env, net, optimizer):
 """,
             },
         ),
+        Example(
+            "a tree whose base writes its leaves when an item is assigned",
+            {"memory.py": _SEGMENTS, "train.py": _LEARNING},
+        ),
     )
     good = (
         Example(
@@ -1019,8 +1091,8 @@ def main(env, net, optimizer):
         Example(
             "a hook that does something in the heir that is made",
             {
-                "agents.py": bad[-5].plain["agents.py"],
-                "main.py": bad[-5].plain["main.py"].replace("Agent", "RatingAgent"),
+                "agents.py": bad[-6].plain["agents.py"],
+                "main.py": bad[-6].plain["main.py"].replace("Agent", "RatingAgent"),
             },
         ),
         Example(
@@ -1041,7 +1113,7 @@ def main(env, net, optimizer):
         Example(
             "two agents with one memory, of which one updates it",
             {
-                "memory.py": bad[-3].plain["memory.py"],
+                "memory.py": bad[-4].plain["memory.py"],
                 "agents.py": _TWO_AGENTS.replace("  # <- PER003", "")
                 .replace("self.memory = Memory(1000)", "self.memory = memory")
                 .replace("    agent = Quick(net, optimizer, None) if quick else Slow(net, optimizer, None)\n", "")
@@ -1054,13 +1126,20 @@ def main(env, net, optimizer):
         ),
         Example(
             "a project's own algorithm, derived from a library's, updates the buffer of the class that it is given",
-            {"memory.py": bad[-2].plain["memory.py"], "train.py": _UPDATING},
+            {"memory.py": bad[-3].plain["memory.py"], "train.py": _UPDATING},
         ),
         Example(
             "an algorithm of a library that nobody trains",
             {
-                "memory.py": bad[-2].plain["memory.py"],
-                "show.py": bad[-2].plain["train.py"].replace("model.learn(100_000)", "print(model.policy)"),
+                "memory.py": bad[-3].plain["memory.py"],
+                "show.py": bad[-3].plain["train.py"].replace("model.learn(100_000)", "print(model.policy)"),
+            },
+        ),
+        Example(
+            "a tree whose base writes its leaves when an item is assigned, for updates as well",
+            {
+                "memory.py": _SEGMENTS.replace("  # <- PER003", ""),
+                "train.py": _LEARNING + "        memory.update(slots, errors.tolist())\n",
             },
         ),
     )

@@ -61,6 +61,47 @@ def train(env, net, optimizer, steps=200_000):
         optimizer.step()
         memory.update(at, error.detach().numpy())
 """
+_GIVEN = (
+    _MEMORY.replace("        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n", "")
+    .replace("def sample(self, n):", "def sample(self, n, beta):")
+    .replace("-self.beta", "-beta")
+)
+_SCHEDULE = """class Linear:
+    def __init__(self, over, last, first=1.0):
+        self.over, self.last, self.first = over, last, first
+
+    def at(self, step):
+        share = min(float(step) / self.over, 1.0)%s
+        return self.first + share * (self.last - self.first)
+"""
+_SCHEDULED = (
+    _TRAIN.replace("import Memory", "import Memory\nfrom schedule import Linear")
+    .replace("    state = env", "    betas = Linear(1000, first=0.4, last=1.0)\n    state = env", 1)
+    .replace("sample(32)", "sample(32, betas.at(step))")
+)
+_INTERPOLATED = """import argparse
+
+import numpy as np
+from memory import Memory
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--steps", type=int, default=500_000)
+args = parser.parse_args()
+
+
+def train(env, net, optimizer):
+    memory = Memory(100)
+    state = env.reset()
+    for step in range(args.steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, done)
+        state = next_state
+        rows, at, w = memory.sample(32, np.interp(step, [0, 2000], [0.4, 1.0]))  # <- PER107
+        error = net.errors(rows)
+        (w * error**2).mean().backward()
+        optimizer.step()
+        memory.update(at, error.detach().numpy())
+"""
 
 
 class BetaBudgetHardcoded(Rule):
@@ -249,6 +290,14 @@ class BetaBudgetHardcoded(Rule):
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "a number that a schedule is given, far shorter than the loop",
+            {"memory.py": _GIVEN, "train.py": _SCHEDULED, "schedule.py": _SCHEDULE % "  # <- PER107"},
+        ),
+        Example(
+            "points that numbers lie between, far nearer than the steps that the command line has by default",
+            {"memory.py": _GIVEN, "train.py": _INTERPOLATED},
+        ),
     )
     good = (
         Example(
@@ -430,6 +479,24 @@ class Agent:
                 "train.py": _TRAIN.replace("Memory(100)", "Memory(100, steps)"),
             },
         ),
+        *(
+            Example(
+                f"a number that a schedule is given: {title}",
+                {"memory.py": _GIVEN, "train.py": _SCHEDULED.replace(*change), "schedule.py": _SCHEDULE % ""},
+            )
+            for title, change in (
+                ("as long as the loop", ("1000, ", "200_000, ")),
+                ("for a loop whose length is not known", ("steps=200_000", "steps")),
+                ("that of the loop", ("1000, ", "steps, ")),
+            )
+        ),
+        Example(
+            "points as far apart as the command line tells that there are steps",
+            {
+                "memory.py": _GIVEN,
+                "train.py": _INTERPOLATED.replace("  # <- PER107", "").replace("[0, 2000]", "[0, args.steps]"),
+            },
+        ),
     )
 
 
@@ -491,7 +558,8 @@ def _schedules(beta: Beta) -> Iterable[Found]:
         for part, counter, length_told in _shares(beta, option):
             if part.node is None or not _is_counter(beta, counter):
                 continue
-            numbers = beta.literals(length_told)
+            own = beta.literals(length_told)
+            numbers = own or beta.literals(length_told, told=True)
             if numbers is None or len(numbers) != 1:
                 continue
             draws = numbers[0].number or 0
@@ -500,7 +568,7 @@ def _schedules(beta: Beta) -> Iterable[Found]:
             counters = (counter, *beta.passed(counter))  # what a method is given counts where it is made
             length = next((found for each in counters if (found := _length(beta.graph, each)) is not None), None)
             far = length is not None and not draws / _FAR <= length <= draws * _FAR
-            if far or (not passed and length is None):
+            if far or (own and not passed and length is None):
                 yield part.node, part.path, numbers, _draws(beta, counters, draws)
 
 
@@ -584,10 +652,11 @@ def _length(graph: ReplayGraph, term: Term) -> float | None:
 
 
 def _end(graph: ReplayGraph, term: Term) -> float | None:
-    """Where a range ends, where that is a number; one more than a number is taken for that."""
+    """Where a range ends, where that is a number, by default at least; one more than a number is taken for that."""
     if term.op != "range" or not term.args:
         return None
     end = term.args[1] if len(term.args) > 1 else term.args[0]
     end = end.args[0] if end.op == "add" and end.args[1].is_number else end
-    numbers = {option.number for option in alternatives(graph.symbols.expanded(end))}
+    declared = graph.symbols.default_of(end)
+    numbers = {option.number for each in declared or [end] for option in alternatives(graph.symbols.expanded(each))}
     return numbers.pop() if len(numbers) == 1 else None

@@ -453,6 +453,20 @@ def train(env, net, optimizer, steps, kind):
                 .replace("        memory.update", "        share = min(0.6, share + 1e-5)\n        memory.update"),
             },
         ),
+        *(
+            Example(
+                f"from 1 to less in a straight line: `{line}`",
+                {
+                    "memory.py": _GIVEN,
+                    "train.py": "import numpy as np\n"
+                    + _TRAIN.replace("sample(32)", f"sample(32, {line})  # <- PER108"),
+                },
+            )
+            for line in (
+                "1.0 + min(step / steps, 1.0) * (0.4 - 1.0)",
+                "np.interp(step, [0, steps], [1.0, 0.4])",
+            )
+        ),
     )
     good = (
         Example(
@@ -749,6 +763,21 @@ class Agent:
             )
             for falls in ("epsilon = max(0.0, epsilon - 1e-5)", "epsilon -= 1 / steps", "epsilon *= 0.999")
         ),
+        *(
+            Example(
+                f"from less to 1 in a straight line: `{line}`",
+                {
+                    "memory.py": _GIVEN,
+                    "train.py": "import numpy as np\n" + _TRAIN.replace("sample(32)", f"sample(32, {line})"),
+                },
+            )
+            for line in (
+                "0.4 + min(step / steps, 1.0) * (1.0 - 0.4)",
+                "np.interp(step, [0, steps], [0.4, 1.0])",
+                "1.0 + max(0.0, 1.0 - step / steps) * (0.4 - 1.0)",
+                "np.interp(steps - step, [0, steps], [1.0, 0.4])",
+            )
+        ),
     )
 
 
@@ -784,10 +813,33 @@ def _wrong_when_passed(beta: Beta, term: Term) -> str | None:
     inner = unbounded(term)
     if inner.op == "sub" and inner.args[0].is_number and beta.rises(inner.args[1]):
         return "falling"
+    if inner.op == "add" and _slopes_down(beta, inner):
+        return "falling"
     if inner.op == "add" and inner.args[0].op == "loop" and _compounds(beta, inner, inner.args[0]):
         return "compounding"
     last = _at_the_end(beta, term) if term.op == "add" and beta.rises(term) else None
     return "unbounded" if last is not None and last > _BEYOND else None
+
+
+def _slopes_down(beta: Beta, term: Term) -> bool:
+    """`first + share * (last - first)` with a share that grows, of what is below 0: from the larger to the smaller."""
+    for part in map(strip, term.args):
+        factors = list(map(strip, part.args)) if part.op == "mul" and len(part.args) == 2 else []
+        for share, slope in (factors, factors[::-1]) if factors else ():
+            number = _at_the_end(beta, _by_default(beta, slope))
+            if number is not None and number < 0 and beta.rises(share):
+                return True
+    return False
+
+
+def _by_default(beta: Beta, term: Term) -> Term:
+    """A term with the options of the command line in it as they are unless somebody gives them."""
+
+    def change(part: Term) -> Term | None:
+        declared = beta.symbols.default_of(part) if part.op == "external" else []
+        return declared[0] if len(declared) == 1 else None
+
+    return term.mapped(change)
 
 
 def _at_the_end(beta: Beta, term: Term) -> float | None:

@@ -52,6 +52,10 @@ _SCHEDULED = {*_BETA, "eps", "epsilon", "explore", "exploration", "lr", "alpha",
               "std", "anneal", "annealing", "decay"}  # fmt: skip
 _LAST = {"end", "ends", "final"}
 _COUNTED = {"steps", "timesteps", "frames", "updates", "iterations", "iters"}
+_JOINED = re.compile(
+    r"(new|next|nxt)(states?|obs|obses|observations?)(batch)?"
+    r"|(states?|obs|obses|observations?|actions?|rewards?|dones?|terminals?)(next|new|batch)"
+)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 REWARD, DONE, STATE, ACTION, NEXT, POLICY, VALUE = "reward", "done", "state", "action", "next", "policy", "value"
@@ -67,7 +71,7 @@ def words(name: str) -> tuple[str, ...]:
 @lru_cache(maxsize=20_000)
 def role_of_name(name: str) -> str | None:
     """The role that an identifier suggests, None where it suggests none."""
-    parts = words(name)
+    parts = _apart(words(name))
     if not parts:
         return None
     joined = "".join(parts)
@@ -88,6 +92,15 @@ def role_of_name(name: str) -> str | None:
     if not _ACTION.isdisjoint(parts):
         return ACTION
     return STATE if not _STATE.isdisjoint(parts) else None
+
+
+def _apart(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a name, two that are written as one apart: `newstate`, `rewardbatch`."""
+    found = [_JOINED.fullmatch(part) for part in parts]
+    if not any(found):
+        return parts
+    apart = ([word for word in two.groups() if word] if two else [part] for part, two in zip(parts, found, strict=True))
+    return tuple(word for each in apart for word in each)
 
 
 def _tells_end(parts: tuple[str, ...]) -> bool:

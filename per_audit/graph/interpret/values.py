@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Union
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import sharing
-from per_audit.graph.interpret.roles import NEXT, POLICY, STATE, VALUE
+from per_audit.graph.interpret.roles import ACTION, NEXT, POLICY, REWARD, STATE, VALUE, name_of, role_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -426,7 +426,7 @@ def roles_in(value: Value, depth: int = 2) -> frozenset[str]:
     """The roles of a value and of the items of its displays, down to a depth.
 
     What an observation is made of is no field of the row that it stands in, whatever it is called: `d` a distance; but
-    all that a step told, an observation among it, may be called one.
+    all that a step told, an observation among it, may be called one, and so may an action beside what it earned.
     """
     if not depth or _DISPLAYS.isdisjoint(map(type, value.atoms)):
         return value.roles
@@ -446,4 +446,12 @@ def _roles_of_item(item: Value, depth: int) -> frozenset[str]:
         return roles_in(item, depth)
     rows = (atom.items for atom in item.atoms if isinstance(atom, (TupleOf, Record)))
     holds_another = any(not part.roles.isdisjoint(_OBSERVED) for row in rows for part in row)
-    return roles_in(item, depth) if holds_another else item.roles
+    return roles_in(item, depth) if holds_another or any(map(_spells_step, item.atoms)) else item.roles
+
+
+def _spells_step(atom: Atom) -> bool:
+    """Whether an action and a reward are spelt out in a display, not by letters that may mean anything."""
+    if not isinstance(atom, TupleOf) or not isinstance(atom.node, ir.Seq):
+        return False
+    names = (name for item in atom.node.items if (name := name_of(item)) is not None)
+    return {ACTION, REWARD} <= {role_of_name(name) for name in names if len(name) > 1}

@@ -14,6 +14,7 @@ from per_audit.graph.model import PRIORITISED, ReplayBuffer
 from per_audit.graph.prioritised.draws.populations import replaces_its_population
 from per_audit.graph.prioritised.priorities.updates import is_rated
 from per_audit.graph.recognise.draws.acting import Acting
+from per_audit.graph.recognise.draws.listed import is_of_listed
 from per_audit.graph.recognise.draws.merged import merged
 from per_audit.graph.recognise.rows.models import is_model
 
@@ -58,7 +59,8 @@ class Prioritised:
     def _by_sums(self) -> list[ev.Mass]:
         """The numbers that may pick transitions by their sums: those that actions are chosen by are none of them.
 
-        Nor is noise, which is a part of the action. What transitions are read at is a position, whoever asks for it.
+        Nor is noise, which is a part of the action, nor what one of a list at hand is chosen by. What transitions are
+        read at is a position, whoever asks for it.
         """
         masses = self.evidence.by_sums()
         if not masses:
@@ -67,7 +69,8 @@ class Prioritised:
         return [
             mass
             for mass in masses
-            if (mass.node not in noise and mass.function not in choosing) or self.evidence.reads_transitions(mass)
+            if self.evidence.reads_transitions(mass)
+            or (mass.node not in noise and mass.function not in choosing and not is_of_listed(self.graph, mass))
         ]
 
     def find(self) -> list[ReplayBuffer]:

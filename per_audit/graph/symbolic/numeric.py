@@ -36,6 +36,8 @@ def numeric(run: Expressions, node: ir.Call, name: str, args: list[Term], keywor
         low = low or (rest[0] if rest else const(None))
         high = high or (rest[1] if len(rest) > 1 else const(None))
         return run.make("clip", (first, low, high), node)
+    if name == "interp" and len(args) == 3 and all(each.op == "tuple" and len(each.args) == 2 for each in rest):
+        return _between(run, node, first, *rest)
     if name in voc.ALLOCATIONS:
         sizes = (first,) if name == "full" else (first, *(size for size in rest if not _is_type(size)))
         sizes = first.args if first.op == "tuple" else sizes
@@ -47,6 +49,15 @@ def numeric(run: Expressions, node: ir.Call, name: str, args: list[Term], keywor
     if name in voc.DETACHES:
         return run.make("detach", (first,), node)
     return _shaped(run, node, name, args, keywords)
+
+
+def _between(run: Expressions, node: ir.Call, at: Term, ends: Term, values: Term) -> Term:
+    """What lies on the line from one value to another, of which nothing goes beyond them."""
+    (start, end), (first, last) = ends.args, values.args
+    if start.number != 0:
+        at, end = run.binary("sub", at, start, node), run.binary("sub", end, start, node)
+    share = run.make("clip", (run.binary("div", at, end, node), const(0), const(1)), node)
+    return run.binary("add", first, run.binary("mul", share, run.binary("sub", last, first, node), node), node)
 
 
 def _is_type(term: Term) -> bool:

@@ -24,6 +24,8 @@ from per_audit.graph.interpret.roles import is_beta, looks_like_transition, role
         ("", None),
         ("is_final", "done"), ("isfinal", "done"), ("batch_is_last", "done"), ("gameover", "done"),
         ("final_state", "state"), ("last_obs", "state"),
+        ("newobservation", "next"), ("nextstatebatch", "next"), ("b_newobs", "next"), ("statesnext", "next"),
+        ("rewardbatch", "reward"), ("newstatus", None), ("newframe", None), ("observatory", None),
         ("steps_done", None), ("step_done", "done"), ("IS_BETA_END", None), ("eps_end", None), ("episode_end", "done"),
     ],
 )  # fmt: skip

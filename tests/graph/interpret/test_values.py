@@ -137,10 +137,20 @@ def test_what_an_observation_is_made_of_is_no_field_of_the_row():
     parts = (UNKNOWN.with_role("done"), UNKNOWN.with_role("reward"))  # `d` a distance, `r` a radius
     seen = of(TupleOf(NODES[0], parts)).with_role("state")
     assert roles_in(of(TupleOf(NODES[1], (seen, UNKNOWN.with_role("action"))))) == {"state", "action"}
+    letters = ir.Seq(9, 9, "list", [ir.Name(9, 9, name) for name in "ar"])
+    seen = of(TupleOf(letters, (UNKNOWN.with_role("action"), UNKNOWN.with_role("reward")))).with_role("state")
+    assert roles_in(of(TupleOf(NODES[1], (seen, UNKNOWN)))) == {"state"}
     told = of(TupleOf(NODES[0], (UNKNOWN.with_role("next"), *parts))).with_role("state")
     assert roles_in(of(TupleOf(NODES[1], (told, UNKNOWN.with_role("action"))))) == {
         "state", "action", "next", "reward", "done"
     }  # fmt: skip
+
+
+def test_an_action_and_its_reward_that_are_spelt_out_are_fields_whatever_they_are_called_together():
+    spelt = ir.Seq(9, 9, "list", [ir.Name(9, 9, name) for name in ("seen", "action", "reward")])
+    items = (UNKNOWN, UNKNOWN.with_role("action"), UNKNOWN.with_role("reward"))
+    row = of(TupleOf(spelt, items)).with_role("state")
+    assert roles_in(of(TupleOf(NODES[1], (row, UNKNOWN.with_role("done"))))) == {"state", "action", "reward", "done"}
 
 
 def test_constants_of_different_types_are_different():

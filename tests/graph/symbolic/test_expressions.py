@@ -80,6 +80,19 @@ def test_expressions(term_of, expression, term):
         ("max(a, 1)", "maximum(param[f.a], const[1])"),
         ("np.min([1.0, a])", "minimum(const[1.0], param[f.a])"),
         ("np.clip(a, 0, b)", "clip(param[f.a], const[0], param[f.b])"),
+        (
+            "np.interp(a, [0, b], [0.4, 1.0])",
+            "add(const[0.4], mul(clip(div(param[f.a], param[f.b]), const[0], const[1]), const[0.6]))",
+        ),
+        (
+            "np.interp(a, (b, 9), (1, b))",
+            "add(const[1], mul(clip(div(sub(param[f.a], param[f.b]), sub(const[9], param[f.b])), const[0], const[1]), "
+            "sub(param[f.b], const[1])))",
+        ),
+        (
+            "np.interp(a, [0, 1, 2], b)",
+            "call[numpy.interp](param[f.a], tuple(const[0], const[1], const[2]), param[f.b])",
+        ),
         ("a.clamp(min=1)", "clip(param[f.a], const[1], const)"),
         ("torch.tensor(a).float().to('cuda')", "param[f.a]"),
         ("round(float(a), 5)", "param[f.a]"),

@@ -204,8 +204,11 @@ class Beta:
             return 1
         return -1 if all(step.op == "sub" and step.args[0] == field for step in steps) else None
 
-    def literals(self, term: Term, depth: int = _DEEPEST) -> list[Term] | None:
-        """The numbers that a term is made of; None where anything else goes into it, such as what a caller passes."""
+    def literals(self, term: Term, depth: int = _DEEPEST, told: bool = False) -> list[Term] | None:
+        """The numbers that a term is made of; None where anything else goes into it, such as what a caller passes.
+
+        Those that callers write, as well, where `told`.
+        """
         term = strip(term)
         if term.is_number:
             return [term]
@@ -218,12 +221,12 @@ class Beta:
             parts = self.symbols.options(term)
         elif term.op == "param":
             passed = [strip(given) for given, _, _ in self.symbols.passed(term)]
-            parts = self.symbols.options(term) if all(_is_of_constructor(given) for given in passed) else []
+            parts = self.symbols.options(term) if told or all(map(_is_of_constructor, passed)) else []
         elif term.op in ("add", "sub", "mul", "div", "neg"):
             parts = list(term.args)
         found: list[Term] = []
         for part in parts:
-            inner = self.literals(part, depth - 1)
+            inner = self.literals(part, depth - 1, told)
             if inner is None:
                 return None
             found += inner

@@ -102,7 +102,7 @@ class Priorities:
                 for callee in self.graph.reachable(function, 2):
                     inner = self.graph.project.class_of.get(callee) if callee is not None else None
                     if inner is not None and inner in self.graph.interpreter.holders:
-                        found.add(inner)
+                        found.update(self.graph.classes.mro(inner))
         return found
 
     @cached_property
