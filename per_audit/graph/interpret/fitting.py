@@ -1,18 +1,19 @@
-"""Which of several classes a call makes an object of: those that take what it gives.
+"""Which of several classes or functions a call means: those that take what it gives.
 
-A name stands for several where an `if` defines one class or another under it, each with what is made by that.
+A name stands for several where an `if` defines one class or another under it, each with what is made by that; and what
+is read from where objects of several classes are kept has a method of one name in each.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from per_audit.graph.interpret.values import ClassRef
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import ClassRef, Func
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from per_audit.facts import ir
     from per_audit.graph.interpret.interpreter import Interpreter
     from per_audit.graph.interpret.values import Atom, Value
 
@@ -20,28 +21,36 @@ Arguments = list[tuple[str | None, str, "Value"]]
 
 
 def fitting(interpreter: Interpreter, atoms: Collection[Atom], arguments: Arguments) -> Collection[Atom]:
-    """What is called, without the classes that refuse the arguments where another class takes them."""
-    if len(atoms) < 2:
+    """What is called, without the classes, and the functions, that refuse the arguments where another takes them."""
+    if len(atoms) < 2 or any(star for _, star, _ in arguments):
         return atoms
-    classes = [atom for atom in atoms if isinstance(atom, ClassRef)]
-    if len(classes) < 2 or any(star for _, star, _ in arguments):
-        return atoms
-    refusing = {atom for atom in classes if _refuses(interpreter, atom.node, arguments)}
-    return [atom for atom in atoms if atom not in refusing] if len(refusing) < len(classes) else atoms
+    refusing: set[Atom] = set()
+    classes = {atom for atom in atoms if isinstance(atom, ClassRef)}
+    functions = {atom for atom in atoms if isinstance(atom, Func)}
+    if len(classes) > 1:
+        refused = {atom for atom in classes if _makes_none(interpreter, atom.node, arguments)}
+        refusing |= refused if refused != classes else set()
+    if len(functions) > 1:
+        refusals = {atom for atom in functions if _refuses(atom.node, atom.owner is not None, arguments)}
+        refusing |= refusals if refusals != functions else set()
+    return [atom for atom in atoms if atom not in refusing] if refusing else atoms
 
 
-def _refuses(interpreter: Interpreter, cls: ir.Class, arguments: Arguments) -> bool:
+def _makes_none(interpreter: Interpreter, cls: ir.Class, arguments: Arguments) -> bool:
     """Whether making an object of a class ends in a TypeError; not said of what decorators or metaclasses make."""
     constructor = interpreter.classes.find_method(cls, "__init__")
-    if (
-        constructor is None
-        or constructor.decorators
-        or cls.decorators
-        or interpreter.classes.find_method(cls, "__new__")
-    ):
+    if constructor is None or cls.decorators or interpreter.classes.find_method(cls, "__new__"):
         return False
-    kinds = {parameter.kind for parameter in constructor.parameters}
-    plain = [parameter for parameter in constructor.parameters[1:] if not parameter.kind]
+    return _refuses(constructor, True, arguments)
+
+
+def _refuses(function: ir.Function | ir.Lambda, is_bound: bool, arguments: Arguments) -> bool:
+    """Whether a call of a function ends in a TypeError; not said of what decorators make."""
+    if not isinstance(function, ir.Function) or function.decorators:
+        return False
+    taken = function.parameters[1:] if is_bound else function.parameters
+    kinds = {parameter.kind for parameter in function.parameters}
+    plain = [parameter for parameter in taken if not parameter.kind]
     in_order = [parameter.name for parameter in plain if not parameter.keyword_only]
     by_place = sum(keyword is None for keyword, _, _ in arguments)
     named = {keyword for keyword, _, _ in arguments if keyword is not None}
