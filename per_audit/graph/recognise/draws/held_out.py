@@ -1,4 +1,4 @@
-"""Draws that are made once in a run, as of the states by which an agent is looked at later: nothing learns from one."""
+"""Draws of rows that are held out: of states by which an agent is looked at later, of what a model is tried on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,47 @@ if TYPE_CHECKING:
 
 
 def is_held_out(graph: ReplayGraph, draw: ev.Draw) -> bool:
+    """Whether a draw is made once in a run, or tells those rows from others that the others are read as well."""
+    return _is_made_once(graph, draw) or _is_masked(graph, draw)
+
+
+def _is_masked(graph: ReplayGraph, draw: ev.Draw) -> bool:
+    """Whether the positions are marked in a mask, `mask[drawn] = False`, by which the same function reads the others.
+
+    What a mask leaves of rows in their own place, `rows = rows[mask]`, is what is kept of a memory.
+    """
+    if draw.items or not isinstance(draw.function, ir.Function):
+        return False
+    others: set[tuple[str, bool]] = set()
+    read: list[ir.Sub] = []
+    for node in ir.walk_scope(draw.function.body):
+        mark = node.value if isinstance(node, ir.Assign) else None
+        for target in node.targets if isinstance(node, ir.Assign) else ():
+            if isinstance(target, ir.Sub) and isinstance(target.value, ir.Name) and isinstance(mark, ir.Const):
+                is_drawn = ("index", draw.node) in graph.events.value(target.index).tags
+                others |= {(target.value.id, bool(mark.value))} if is_drawn else set()
+        if isinstance(node, ir.Sub):
+            read.append(node)
+    return any(_mask(sub) in others and not _is_kept(graph, draw.path, sub) for sub in read)
+
+
+def _mask(sub: ir.Sub) -> tuple[str, bool]:
+    """The name of what something is read by, if any, and whether it is inverted."""
+    inverted = isinstance(sub.index, ir.Un) and sub.index.op == "~"
+    index = sub.index.operand if isinstance(sub.index, ir.Un) and inverted else sub.index
+    return (index.id if isinstance(index, ir.Name) else ""), inverted
+
+
+def _is_kept(graph: ReplayGraph, path: str, sub: ir.Sub) -> bool:
+    """Whether the rows that are read take the place of all, or something is put where they are."""
+    around = graph.statement(path, sub)
+    rows = graph.source(path, sub.value, 200)
+    return isinstance(around, ir.Assign) and any(
+        target is sub or graph.source(path, target, 200) == rows for target in around.targets
+    )
+
+
+def _is_made_once(graph: ReplayGraph, draw: ev.Draw) -> bool:
     """Whether a draw waits for something to be None that the same branch sets, and that nothing sets back.
 
     A loader that is kept draws anew whenever it is gone through.
