@@ -54,6 +54,26 @@ def is_only_measured(graph: ReplayGraph, path: str, function: ev.Owner, names: s
     return any(not is_off(node) for node in passes) and all(map(is_off, reads))
 
 
+def is_without_graph(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether a place is inside of what switches the recording of gradients off: a `with`, or a decorator."""
+    for around in graph.ancestors(path, node):
+        heads = _heads(around)
+        if any(ir.last_name(head) == "enable_grad" for head in heads):
+            return False
+        if any(ir.last_name(head) in _OFF for head in heads):
+            return True
+    return False
+
+
+def _heads(around: ir.Node) -> list[ir.Expr]:
+    """What is called, if it is, by the contexts of a `with` or by the decorators of a function."""
+    if isinstance(around, ir.With):
+        heads = [item.value for item in around.items]
+    else:
+        heads = around.decorators if isinstance(around, ir.Function) else []
+    return [head.func if isinstance(head, ir.Call) else head for head in heads]
+
+
 def _is_factor(node: ir.Node, name: str) -> bool:
     """Whether a node multiplies something but a number by what has a name."""
     if isinstance(node, ir.Aug) and node.op == "*":

@@ -1,7 +1,7 @@
 """Memories whose batches are only looked at: printed, plotted, counted, or made numbers of that tell what is in them.
 
 What was drawn is followed from the draw to whoever has it. Where it reaches anything that is not known to show it or
-to compute with nothing else, it may be learnt from.
+to compute with nothing else, it may be learnt from. Where no gradients are recorded, networks compute as well.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.gradients.unrecorded import is_without_graph
 from per_audit.graph.interpret.known.externals import last
 from per_audit.graph.interpret.values import Alloc, External, Literal, Result, TupleOf
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import is_another
 from per_audit.graph.liveness.memories.usage import is_unnamed
 from per_audit.graph.liveness.names.overwritten import is_assigned_anew
+from per_audit.graph.liveness.names.scopes import seen_from_top
+from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +42,8 @@ _ADD = {"append", "appendleft", "extend", "add", "insert", "update"}
 # What changes or keeps what it is given, so that others read it later.
 _KEEPS = {"at", "put", "copyto", "place", "putmask", "save", "savez", "savez_compressed", "savetxt", "dump", "tofile",
           "to_csv", "to_pickle", "to_parquet", "to_json", "to_hdf", "setattr", "exec", "eval", "backward"}  # fmt: skip
+# Decorators that leave a function what it takes and gives back.
+_LEAVES = {"no_grad", "inference_mode", "staticmethod"}
 _PASS = (ir.Bin, ir.Un, ir.Cmp, ir.Logic, ir.Seq, ir.Map, ir.Star, ir.Slice, ir.Sub, ir.Attr, ir.IfExp)
 _ENDS = (ir.Do, ir.Assert, ir.Raise, ir.If, ir.While, ir.Delete)
 _DEEPEST = 4
@@ -49,7 +54,8 @@ def is_only_shown(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     shown = _Shown(graph)
     draws = [graph.events.draws.get(node) for node in buffer.draws]
     follows = (draw is not None and shown.follows(draw.path, draw.function, [draw.node]) for draw in draws)
-    if not buffer.samples or not all(follows) or not shown.is_seen:
+    is_run = buffer.function is None or bool(buffer.samples)
+    if not is_run or not all(follows) or not shown.is_seen:
         return False
     # From what is made in trials alone, somebody else learns.
     return buffer.owner is None or not is_unnamed(graph, buffer.owner)
@@ -108,19 +114,24 @@ class _Shown:
 
 
 class _Body:
-    """One function, or the top level of a file, in which values are followed."""
+    """One function, or the top level of a file, in which values are followed.
 
-    def __init__(self, shown: _Shown, path: str, function: ev.Owner) -> None:
+    `is_off` where what calls it has no gradients recorded.
+    """
+
+    def __init__(self, shown: _Shown, path: str, function: ev.Owner, is_off: bool = False) -> None:
         self.shown = shown
+        self.is_off = is_off
         self.graph = shown.graph
         self.path = path
         self.parents = self.graph.parents(path)
         # What the top level of a file names, its functions read.
-        self.nodes = list(ir.walk(function)) if function is not None else self.graph.module(path).nodes
+        self.nodes = list(ir.walk(function) if function is not None else seen_from_top(self.graph.module(path).body))
         self.returns = False
         self.names: set[str] = set()
         self._sums: set[str] = set()
         self._mixed: set[str] = set()  # of names that are followed those whose values are computed with others too
+        self._cut: set[str] = set()  # and those of what is made where no gradients are recorded
         self._starts: set[ir.Node] = set()
         self._targets = {part for node in self.nodes for target in _targets(node) for part in _parts(target)}
         self._own = {part.id for part in self._targets if isinstance(part, ir.Name)}
@@ -151,6 +162,7 @@ class _Body:
         for part in _parts(target):
             if isinstance(part, ir.Name) and part.id not in self._elsewhere:
                 self._mixed |= {part.id} if is_mixed else set()
+                self._cut |= {part.id} if self._is_off_at(part) else set()
                 if part.id not in self.names:
                     self.names.add(part.id)
                     self._pending += self.named(part.id)
@@ -254,7 +266,15 @@ class _Body:
         holder = call.func.value if isinstance(call.func, ir.Attr) else None
         if method in _ADD and isinstance(holder, ir.Name):
             return holder.id in self._own and self._is_container(holder) and self._bind(holder, argument.value)
-        return method == "format"
+        return method == "format" or self._is_only_computed(call, site)
+
+    def _is_only_computed(self, call: ir.Call, site: ev.CallSite) -> bool:
+        """Whether a call that nothing is known of gives back what it makes where no gradients are recorded."""
+        is_result = not isinstance(self.parents.get(call), ir.Do)
+        return is_result and self._is_off_at(call) and not learns_at(site, self.graph.events)
+
+    def _is_off_at(self, node: ir.Node) -> bool:
+        return self.is_off or is_without_graph(self.graph, self.path, node)
 
     def _is_left_unread(self, node: ir.Node, around: ir.Node) -> bool:
         """Whether nobody reads a value: neither functions that are given it, nor the graph that it is fed to."""
@@ -280,7 +300,11 @@ class _Body:
         """The parameter that an argument is given to; None where that is not written, or others wrap the function."""
         taken = function.parameters[1:] if self.graph.symbols.takes_self(function) else function.parameters
         place = call.args.index(argument)
-        if function.decorators or argument.star or any(each.star for each in call.args[:place]):
+        wrapped = any(
+            ir.last_name(each.func if isinstance(each, ir.Call) else each) not in _LEAVES
+            for each in function.decorators
+        )
+        if wrapped or argument.star or any(each.star for each in call.args[:place]):
             return None
         names = [each.name for each in taken if not each.kind]
         if argument.keyword:
@@ -292,7 +316,7 @@ class _Body:
         name = self._taken_as(function, call, argument)
         if name is None or depth <= 0:
             return False
-        body = _Body(self.shown, self.graph.project.module_of[function].path, function)
+        body = _Body(self.shown, self.graph.project.module_of[function].path, function, self._is_off_at(call))
         body.names.add(name)
         return body.follows(body.named(name), depth - 1)
 
@@ -304,13 +328,22 @@ class _Body:
         return site is None or (not site.targets and not site.classes)
 
     def _is_number(self, call: ir.Call) -> bool:
-        """Whether a call makes one number of what was drawn and of nothing else."""
+        """Whether a call makes one number of what was drawn, be it with other things where that leaves no gradient."""
         site = self.graph.events.calls.get(call)
-        if ir.last_name(call.func) not in _NUMBERS or (site is not None and site.targets):
+        if site is not None and site.targets:
+            return False
+        if ir.last_name(call.func) in ("item", "float") and self._has_no_gradient(call):
+            return True
+        if ir.last_name(call.func) not in _NUMBERS:
             return False
         if any(arg.keyword or arg.star for arg in call.args) or len(call.args) > 1:
             return False
         return self._is_of_drawn(call.args[0].value if call.args else call.func)
+
+    def _has_no_gradient(self, value: ir.Expr) -> bool:
+        """Whether all that came from what was drawn into an expression was made where no gradients are recorded."""
+        read = {part.id for part in ir.walk(value) if isinstance(part, ir.Name)} & self.names
+        return bool(read) and read <= self._cut
 
     def _is_of_drawn(self, value: ir.Expr) -> bool:
         """Whether nothing but what was drawn, constants and what libraries have takes part in an expression."""

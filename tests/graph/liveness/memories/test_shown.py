@@ -127,3 +127,73 @@ def test_what_a_function_is_given_and_does_not_read_ends_there(project, given, k
     before = "\ndef learn(other, rows=()):\n    return torch.tensor(rows).mean().backward()\n"
     use = f"rows = memory.sample(64); print(len(rows)); loss = learn({given}); table.fit(loss)"
     assert len(project(PROGRAM.format(before=before, use=use)).buffers) == kept
+
+
+OFF = "with torch.no_grad():\n            "
+PAIRS = "s, a, r, s2, d = map(torch.tensor, zip(*memory.sample(64)))\n        "
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        f"{PAIRS}{OFF}guess = policy(s)\n        seen.append((guess - a).pow(2).mean().item())",
+        f"{PAIRS}{OFF}seen.append(float((policy(s) - a).pow(2).mean()))",
+        f"{PAIRS}{OFF}print(table(policy.inside(s)))",
+        f"{PAIRS}{OFF}plt.scatter(*policy.inside(s).T)",
+    ],
+)
+def test_what_networks_make_of_a_batch_without_gradients_is_shown(project, use):
+    assert project(PROGRAM.format(before="", use=use)).buffers == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "guess = policy(memory.sample(64)); seen.append(guess.mean().item())",
+        f"{PAIRS}{OFF}goal = r + policy(s2)\n        loss = (policy(s) - goal).pow(2).mean(); loss.backward()",
+        f"{PAIRS}{OFF}goal = r + policy(s2)\n        policy.learn(s, goal); print(goal.mean().item())",
+        f"{PAIRS}{OFF}policy.learn(s, r); print(s)",
+        f"{PAIRS}{OFF}loss = policy.fit(s, r)\n        print(loss.item())",
+        f"{PAIRS}{OFF}with torch.enable_grad():\n                guess = policy(s)\n        print(guess.mean().item())",
+    ],
+)
+def test_what_networks_make_of_a_batch_otherwise_may_be_learnt_from(project, use):
+    assert len(project(PROGRAM.format(before="", use=use)).buffers) == 1
+
+
+@pytest.mark.parametrize(
+    ("decorator", "inner", "kept"),
+    [
+        ("@torch.no_grad()", "", 0),
+        ("@torch.inference_mode()", "", 0),
+        ("", "", 1),
+        ("@unknown", "", 1),
+        ("@torch.no_grad()", "\n    net.fit(rows)", 1),
+    ],
+)
+def test_functions_without_gradients_may_ask_a_network(project, decorator, inner, kept):
+    before = f"{decorator}\ndef look(net, rows):\n    plt.scatter(*net.inside(torch.tensor(rows)).T){inner}\n"
+    graph = project(PROGRAM.format(before=before, use="look(policy, [row[0] for row in memory.sample(64)])"))
+    assert len(graph.buffers) == kept
+
+
+@pytest.mark.parametrize(("use", "kept"), [("plt.scatter(*zip(*batch))", 0), ("model.fit(batch)", 1)])
+def test_what_the_top_level_of_a_file_draws_and_shows(project, use, kept):
+    graph = project(f"""
+        import random
+        import matplotlib.pyplot as plt
+
+        rows, state = [], env.reset()
+        for _ in range(1000):
+            action = policy(state)
+            following, reward, over = env.step(action)
+            rows.append((state, action, reward, following, over))
+            state = env.reset() if over else following
+
+        def count(batch):
+            return len(batch)
+
+        batch = [row[:2] for row in random.sample(rows, 64)]
+        {use}
+    """)
+    assert len(graph.buffers) == kept
