@@ -215,6 +215,33 @@ def test_what_else_a_test_asks_counts_where_the_draws_are_put_into_one_batch(dra
     assert [finding.severity.name for finding in findings] == [severity] * 2
 
 
+COLUMNS = b"""won, lost = random.sample(self.won, 16), random.sample(self.lost, 16)
+        before = np.concatenate((np.stack([row[0] for row in won]), np.stack([row[0] for row in lost])))
+        gains = np.concatenate(([row[2] for row in won], [row[2] for row in lost]))
+        self.net.loss(before, gains).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "severity"),
+    [
+        (COLUMNS, "INFO"),
+        (COLUMNS.replace(b"16), random", b"16) or random.sample(self.lost, 16), random"), "INFO"),
+        (COLUMNS.replace(b"lost])))", b"lost])), axis=1)").replace(b"lost]))\n", b"lost]), axis=1)\n"), "ERROR"),
+        (COLUMNS.replace(b" in lost]", b" in won]"), "ERROR"),
+    ],
+)
+def test_columns_of_two_memories_may_be_put_below_each_other(columns, severity):
+    """Beside each other, they are what several agents see."""
+    text = TWO.replace(b"reward > 0", b"next_state[0] > 1").replace(
+        b"import random", b"import random\nimport numpy as np"
+    )
+    text = text[: text.index(b"batch =")] + columns
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    findings = list(rule.check(link([extract("agent.py", text)])))
+    assert {finding.severity.name for finding in findings} == {severity}
+
+
 PARTS = b"""import numpy as np
 
 

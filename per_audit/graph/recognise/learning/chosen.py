@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SIZES = {"len", "size", "capacity", "max", "full", "count", "counter", "maxlen", "limit", "random", "rand", "uniform"}
 
+_STACKS = {"concatenate", "vstack", "cat", "concat"}
+
 
 def drawn_beside(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReplayBuffer]:
     """The other memories that the same function draws from: each has a share of its own in what is learnt."""
@@ -144,11 +146,32 @@ def _keeps_chosen(
 def _are_joined(graph: ReplayGraph, together: list[ReplayBuffer]) -> bool:
     """Whether what is drawn from two of the memories is put into one batch: `sample(a, n) + sample(b, n)`.
 
-    Those of several agents are drawn from side by side as well.
+    Those of several agents are drawn from side by side as well, and their columns may be laid side by side.
     """
     function = together[0].function
-    parts = (_joined(part) for part in ir.walk(*([function] if function is not None else [])))
-    return any(sides and all(_drawn(graph, side, together) for side in sides) for sides in parts)
+    parts = list(ir.walk(*([function] if function is not None else [])))
+    if any(sides and all(_drawn(graph, side, together) for side in sides) for sides in map(_joined, parts)):
+        return True
+    stacks = (_stacked(part) for part in parts if isinstance(part, ir.Call))
+    return any(
+        all(_drawn(graph, side, together) for side in sides) and _differ(graph, sides, together) for sides in stacks
+    )
+
+
+def _stacked(call: ir.Call) -> list[ir.Expr]:
+    """What is put one below the other: `np.concatenate((a, b))`, `torch.cat([a, b], dim=0)`."""
+    if ir.last_name(call.func) not in _STACKS or not call.args or not isinstance(call.args[0].value, ir.Seq):
+        return []
+    along = next((arg.value for arg in call.args[1:] if arg.keyword in (None, "axis", "dim")), None)
+    is_first = along is None or (isinstance(along, ir.Const) and along.value == 0)
+    return call.args[0].value.items if is_first else []
+
+
+def _differ(graph: ReplayGraph, sides: list[ir.Expr], together: list[ReplayBuffer]) -> bool:
+    """Whether one of the parts holds rows of a memory that another part has none of."""
+    drawn = [graph.events.value(side).tagged("draw") for side in sides]
+    shares = ([bool(each & set(buffer.draws)) for each in drawn] for buffer in together)
+    return any(any(share) and not all(share) for share in shares)
 
 
 def _joined(node: ir.Node) -> list[ir.Expr]:
