@@ -11,7 +11,7 @@ from per_audit.graph.interpret.events import Read
 from per_audit.graph.interpret.iteration import turns_of
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known import frames, mappings, reference
-from per_audit.graph.interpret.parts import is_display
+from per_audit.graph.interpret.parts import is_display, of_each
 from per_audit.graph.interpret.roles import role_of, role_of_name
 from per_audit.graph.interpret.values import (
     OPEN,
@@ -174,7 +174,7 @@ class Evaluator:
             # A field of something unknown: of a drawn batch (`batch.reward`), or of a tensor (`x.data`).
             result = result.join(Value(tags=value.tags, roles=value.roles if name in ("T", "data") else frozenset()))
         elif value.tags and not is_display(value):
-            result = result.with_tags(*value.tags) if not any(isinstance(a, Func) for a in result.atoms) else result
+            result = result if any(isinstance(a, Func) for a in result.atoms) else result.with_all(of_each(value))
         return result
 
     def _external(self, owner: str, name: str) -> Value:

@@ -89,7 +89,7 @@ class Parts:
         told = index.no_position().without("mass")  # what stands at a random place is no sum that was picked
         tags = sharing.union(told.tags, frozenset(("draw", n) for n in drawn))
         if not is_display(value):
-            tags = sharing.union(tags, value.tags)
+            tags = sharing.union(tags, of_each(value))
         tags = sharing.union(tags, frozenset(("draw", a.draw) for a in value.atoms if isinstance(a, Item)))
         made = Value(result.atoms, sharing.union(result.tags, tags), roles, result.reduction)
         return made.with_role(role or role_of(node.value))
@@ -300,6 +300,18 @@ def _besides(items: tuple[Value, ...], tags: frozenset[Tag]) -> frozenset[Tag]:
     """What is known of a display as a whole that holds for each item: where one is the weights, the others are not."""
     if any(item.tagged("isw") for item in items):
         return frozenset(tag for tag in tags if tag[0] != "isw")
+    return tags
+
+
+def of_each(value: Value) -> frozenset[Tag]:
+    """What is known of a value as a whole that holds for each part of it, where it may be a display or something else.
+
+    A batch that a memory gives, or another that was loaded from a file, has its weights where the display has them.
+    """
+    tags = value.tags
+    for atom in value.atoms:
+        if isinstance(atom, (TupleOf, Record)):
+            tags = _besides(atom.items, tags)
     return tags
 
 

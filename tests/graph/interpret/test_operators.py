@@ -185,6 +185,40 @@ def test_a_tuple_that_a_branch_lengthens(project, value_of, added, returned):
     assert not value_of(graph, "size").tagged("isw")
 
 
+@pytest.mark.parametrize("form", ["dict(rows=rows, weights=w, at=places)", "Batch(rows, w, places)"])
+def test_the_weights_of_a_batch_are_one_of_its_parts_where_it_may_be_another_memory_s(project, value_of, form):
+    graph = project(f"""
+    import collections, pickle
+    import numpy as np
+
+    Batch = collections.namedtuple("Batch", "rows weights at")
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.p = [], []
+
+        def find(self, n):
+            return [self.look() for _ in range(n)]
+
+        def sample(self, n, beta):
+            p, places = np.array(self.p) / sum(self.p), self.find(n)
+            w, rows = (n * p[places]) ** -beta, [self.rows[i] for i in places]
+            return {form}
+
+    def load(path):
+        memory = Memory()
+        if path:
+            memory = pickle.load(path)
+        return memory
+
+    batch = load(read()).sample(8, 0.4)
+    at, weights = {'batch["at"], batch["weights"]' if "dict" in form else "batch.at, batch.weights"}
+    print(at, weights)
+    """)
+    assert value_of(graph, "weights").tagged("isw")
+    assert not value_of(graph, "at").tagged("isw")
+
+
 WINDOW = """
 from collections import deque
 import numpy as np
