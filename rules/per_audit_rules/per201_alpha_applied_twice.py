@@ -10,6 +10,7 @@ from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.frequency.again import is_called_again
 from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.recognise.draws.branches import is_ruled_out
 from per_audit.graph.symbolic import alternatives, strip
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
+_SAME = "same"
 _REPLAY = """import numpy as np
 
 
@@ -119,17 +121,22 @@ class AlphaAppliedTwice(Rule):
     severity = Severity.ERROR
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One finding for each power that is the second of its kind."""
+        """One finding for each value that is raised for the second time, with all places where that is done."""
         told: set[object] = set()
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             anatomy = graph.anatomy(buffer)
+            alike: dict[object, list[tuple[_Twice, _Place]]] = {}
             for write, chain, first in self._twice(anatomy):
                 path, node = self._place(anatomy, write, chain)
                 if (key := node if chain.start == STORED else chain.raised[-1].node) not in told:
                     told.add(key)
-                    yield self._finding(graph, buffer, anatomy, (write, chain, first), (path, node))
+                    power: object = key if chain.start == STORED else chain.raised[-1]
+                    alike.setdefault(power, []).append(((write, chain, first), (path, node)))
+            for found in alike.values():
+                (what, place), *others = sorted(found, key=lambda each: not _is_run_again(graph, *each[1]))
+                yield self._finding(graph, buffer, anatomy, what, place, [other for _, other in others])
 
     def _twice(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Chain, tuple[Term, ...]]]:
         """Each write that is raised twice: its chain, and the power that it meets besides its own."""
@@ -204,8 +211,9 @@ class AlphaAppliedTwice(Rule):
         graph: ReplayGraph,
         buffer: ReplayBuffer,
         anatomy: Anatomy,
-        what: tuple[PriorityWrite, Chain, tuple[Term, ...]],
-        where: tuple[str, ir.Node],
+        what: _Twice,
+        where: _Place,
+        others: list[_Place],
     ) -> Finding:
         write, chain, first = what
         name = graph.name_of(buffer)
@@ -214,6 +222,7 @@ class AlphaAppliedTwice(Rule):
             for term in (*first, *chain.raised)
             if term.node is not None and term.path
         ]
+        links += [graph.evidence(*place, _SAME, "the same is raised once more here") for place in others]
         if chain.start == STORED:
             links += [
                 graph.evidence(*place, "read", "a stored priority is read here") for place in _read(anatomy, write)
@@ -921,7 +930,54 @@ def train(env, net, optimizer):
                 .replace("highest**self.ALPHA)", "highest**self.ALPHA)  # <- PER201")
             },
         ),
+        Example(
+            "a maximum that is kept after the power, raised for two trees, by what is run once as well: one cause",
+            {
+                "memory.py": bad[2]
+                .plain["memory.py"]
+                .replace("self.tree, self", "self.tree, self.least, self")
+                .replace("Tree(size), size", "Tree(size), Tree(size), size")
+                .replace("highest**self.ALPHA)", "highest**self.ALPHA)  # <- PER201")
+                .replace(
+                    "        self.at += 1\n",
+                    "        self.least.put(self.at % self.size, self.highest**self.ALPHA)\n        self.at += 1\n",
+                )
+                + """            self.least.put(leaf, priority)
+
+    def load(self, rows):
+        for row in rows:
+            self.rows[self.at] = row
+            self.tree.put(self.at, self.highest**self.ALPHA)
+            self.at += 1
+""",
+                "train.py": """from memory import Memory
+
+
+def train(env, net, optimizer, rows):
+    memory, state = Memory(512), env.reset()
+    memory.load(rows)
+    for step in range(10_000):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.remember(state, 0, reward, next_state, done)
+        state = next_state
+        drawn, leaves, weights = memory.batch(32, min(1.0, 0.4 + step / 10_000))
+        errors = net.errors(drawn)
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+        memory.refresh(leaves, errors.detach().numpy())
+""",
+            },
+        ),
     )
+
+
+_Twice = tuple["PriorityWrite", "Chain", "tuple[Term, ...]"]
+_Place = tuple[str, ir.Node]
+
+
+def _is_run_again(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether a place is in a function that is called again and again: what is run once may be before any update."""
+    return is_called_again(graph, graph.symbols.function_of(path, node))
 
 
 def _is_inverted(chain: Chain) -> bool:

@@ -24,6 +24,15 @@ def test_the_power_goes_where_the_priority_is_made(title, old, new, where):
     check_repaired(CODE, example(CODE, title), (old, new), unsafe=f"alpha stays where it is applied at {where}")
 
 
+def test_a_power_that_is_taken_of_one_value_at_several_places_goes_from_all():
+    title = "a maximum that is kept after the power, raised for two trees, by what is run once as well: one cause"
+    changes = [
+        (f"{put}self.highest**self.ALPHA)", f"{put}self.highest)")
+        for put in ("tree.put(self.at % self.size, ", "least.put(self.at % self.size, ", "tree.put(self.at, ")
+    ]
+    check_repaired(CODE, example(CODE, title), *changes, unsafe="alpha stays where it is applied at memory.py:48")
+
+
 def test_parentheses_stay_where_they_are_needed():
     files = changed(example(CODE, BOTH), (POWER, f"2 * {POWER}"))
     check_repaired(CODE, files, (POWER, "(np.abs(errors) + 1e-5)"), unsafe="alpha stays")
