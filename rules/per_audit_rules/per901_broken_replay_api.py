@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
@@ -123,7 +124,7 @@ class BrokenReplayApi(Rule):
         assert "update_prios" in said
         return f"training ends at step {steps} of 1,000, when the warm-up is over: {said}"
 
-    bad = (
+    bad: ClassVar[tuple[Example, ...]] = (
         Example(
             "an update under another name, in two files",
             {
@@ -180,6 +181,23 @@ def main(env, net, optimizer):
             },
         ),
     )
+    bad = (
+        *bad,
+        Example(
+            "names that only the agent has, in the memory",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("np.zeros(size), size, 0", "np.zeros(self.room), size, 0  # <- PER901")
+                .replace("self.priorities.sum()", "(self.priorities.sum() * self.rate)  # <- PER901")
+                .replace("    def update(", "    def update_prios("),
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("        self.memory =", "        self.rate = 0.1\n        self.memory =")
+                .replace("prios(slots, errors)", "prios(slots, errors.detach())"),
+            },
+        ),
+    )
     good = (
         Example(
             "the name that the class has",
@@ -208,6 +226,21 @@ def main(env, net, optimizer):
                 .plain["memory.py"]
                 .replace("class Memory:", "from replays import Base\n\n\nclass Memory(Base):"),
                 "agent.py": bad[0].plain["agent.py"],
+            },
+        ),
+        Example(
+            "names that a base gives its objects, and what is given an attribute from outside",
+            {
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace(
+                    "class Memory:",
+                    "class Sized:\n    def set_room(self, size):\n        self.room = size\n\n\nclass Memory(Sized):",
+                )
+                .replace("        self.rows,", "        self.set_room(size)\n        self.rows,"),
+                "agent.py": bad[1]
+                .plain["agent.py"]
+                .replace("Memory(5000)\n", "Memory(5000)\n        self.memory.rate = 1.0\n"),
             },
         ),
         Example(
@@ -289,7 +322,9 @@ class _Names:
         self._of_class: dict[ir.Class, frozenset[str] | None] = {}
         self._of_term: dict[Term, list[ir.Class]] = {}
         nodes = [node for module in graph.project.modules.values() for node in module.nodes]
-        self._assigned = {part.attr for node in nodes for part in _targets(node) if isinstance(part, ir.Attr)}
+        self._own, inside = self._of_objects()
+        given = (part for node in nodes for part in _targets(node) if isinstance(part, ir.Attr))
+        self._assigned = {part.attr for part in given if part not in inside}
         self._asked = {node.value for node in nodes if isinstance(node, ir.Const) and isinstance(node.value, str)}
         self._made = {cls for site in graph.events.calls.values() for cls in site.classes}
         self.are_open = any(
@@ -298,6 +333,24 @@ class _Names:
             or (isinstance(node, ir.Function) and node.name in _OPEN)
             for node in nodes
         )
+
+    def _of_objects(self) -> tuple[dict[str, set[ir.Class]], set[ir.Node]]:
+        """By their names, the classes whose methods give their objects attributes, and the targets that do so."""
+        own: dict[str, set[ir.Class]] = defaultdict(set)
+        inside: set[ir.Node] = set()
+        for function, cls in self._graph.project.class_of.items():
+            if not isinstance(function, ir.Function) or not self._graph.symbols.takes_self(function):
+                continue
+            for target in (part for node in ir.walk(function) for part in _targets(node)):
+                if isinstance(target, ir.Attr) and _is_of_object(target.value, function):
+                    own[target.attr].add(cls)
+                    inside.add(target)
+        return own, inside
+
+    def has_own(self, function: ir.Function, node: ir.Attr) -> bool:
+        """Whether a method asks its object for an attribute that a method of its class gives it."""
+        cls = self._graph.project.class_of.get(function)
+        return cls in self._own.get(node.attr, ()) and _is_of_object(node.value, function)
 
     def are_given(self, name: str) -> bool:
         """Whether something is given an attribute of the name from outside, or by its text."""
@@ -318,7 +371,9 @@ class _Names:
         """Whether no object of the class, or of an heir of it, can have an attribute of the name."""
         heirs = self._heirs(cls)
         names = [self._names(each) for each in heirs]
-        return not heirs.isdisjoint(self._made) and all(known is not None and name not in known for known in names)
+        if heirs.isdisjoint(self._made) or not all(known is not None and name not in known for known in names):
+            return False
+        return self._own[name].isdisjoint(base for each in heirs for base in self._graph.classes.mro(each))
 
     def _heirs(self, cls: ir.Class) -> set[ir.Class]:
         found, edge = {cls}, [cls]
@@ -341,6 +396,11 @@ class _Names:
             )
             self._of_class[cls] = frozenset(n for each in mro for n in _defined(each.body)) if closed else None
         return self._of_class[cls]
+
+
+def _is_of_object(node: ir.Expr, function: ir.Function) -> bool:
+    """Whether an expression is the object that a method is called on."""
+    return isinstance(node, ir.Name) and bool(function.parameters) and node.id == function.parameters[0].name
 
 
 def _is_known(base: object) -> bool:
@@ -368,8 +428,10 @@ def _targets(node: ir.Node) -> Iterator[ir.Node]:
 
 
 def _reached(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ir.Function]:
-    """The functions that draw, learn, and are called by these."""
-    reached: dict[ev.Owner, None] = {}
+    """The functions that draw, learn, and are called by these, those that store, and the constructor."""
+    reached: dict[ev.Owner, None] = {store.function: None for store in buffer.stores if store.function in graph.callers}
+    if buffer.owner is not None:
+        reached[graph.classes.find_method(buffer.owner, "__init__")] = None
     for function in graph.training_functions(buffer):
         if graph.learns(function) or function is buffer.function:
             reached.update(dict.fromkeys(graph.reachable(function, 2)))
@@ -382,7 +444,9 @@ def _missing(
 ) -> Iterator[tuple[ir.Attr, list[ir.Class]]]:
     """The attributes that a function asks for which cannot be there, each with the classes that lack it."""
     for node in ir.walk(*function.body):
-        if isinstance(node, ir.Attr) and not known.are_given(node.attr) and not _is_guarded(graph, path, node):
+        if not isinstance(node, ir.Attr) or known.are_given(node.attr) or known.has_own(function, node):
+            continue
+        if not _is_guarded(graph, path, node):
             classes = known.classes_of(graph.symbols.term(path, node.value))
             if classes and all(known.lack(cls, node.attr) for cls in classes):
                 yield node, classes
