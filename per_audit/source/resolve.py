@@ -79,7 +79,7 @@ class Modules:
             if found in candidates:
                 return found
         if "/" not in wanted and len(candidates) > 1:
-            candidates = _beside(candidates, here)
+            candidates = _beside(candidates, here) or self._installable(candidates)
         candidates = [path for path in candidates if self._is_bare(path, wanted, here)]
         if candidates:
             # A character further than the directory, so that a sibling is nearer than a cousin.
@@ -141,6 +141,16 @@ class Modules:
         own = self._packages(here)
         is_beside = not own or not around or posixpath.dirname(own[-1]) == posixpath.dirname(around[-1])
         return len(around) <= _DEEPEST_BARE and is_beside
+
+    def _installable(self, candidates: list[str]) -> list[str]:
+        """Of modules of one name the only one that is installed under it: a package that lies beside a `setup.py`."""
+        found = [
+            path
+            for path in candidates
+            if posixpath.basename(path) == "__init__.py"
+            and posixpath.join(posixpath.dirname(posixpath.dirname(path)), "setup.py") in self.paths
+        ]
+        return found if len(found) == 1 else []
 
     def _packages(self, directory: str) -> list[str]:
         """The directory and those around it that are packages, one in the other, the outermost last."""

@@ -236,6 +236,19 @@ def main(net, optimizer):
             state = next_state
             keeper.learn()
 """
+_SHOP = """import gym
+from gym.envs.registration import register
+
+register(id="shelf-v0", entry_point="shelf:Shelf")
+"""
+_LISTED = (
+    _SHELF.replace("today, self.closed, self.held = 0, False,", "calls, self.closed, self.held = [], False,")
+    .replace("self.today, self.closed = 0, False", "self.calls, self.closed = [], False")
+    .replace("        self.today += 1\n        if self.today >= self.days:", "        if len(self.calls) >= 150:")
+    .replace("        self.held[place] += 1.0\n", "        self.calls.append(asked)\n        self.held[place] += 1.0\n")
+    .replace("Shelf(8, 150)", 'gym.make("shelf-v0")')
+    .replace("import torch\n", "import gym\nimport shop\nimport torch\n", 1)
+)
 _PLANE = """import math
 
 import numpy as np
@@ -1199,6 +1212,24 @@ for episode in range(3_000):
             {"script.py": _COLUMNS.replace("0.99 * best", "0.99 * d * best")},
         ),
         Example("the values of a choice exchanged, rows handed on as one argument", {"agent.py": _HANDED}),
+        Example(
+            "an environment that the project registers by a name, which also ends when there is no room any more",
+            {
+                "shelf.py": _LISTED.replace(
+                    "len(self.calls) >= 150:", "len(self.calls) >= 150 or max(self.held) > 9:"
+                ).replace("(1).values.detach()", "(1).values.detach()  # <- PER501"),
+                "shop.py": _SHOP,
+            },
+        ),
+        Example(
+            "an environment that ends when a list has grown long enough, which its observations are made of",
+            {
+                "shelf.py": _LISTED.replace("return list(self.held), float", "return self.calls[-8:], float").replace(
+                    "(1).values.detach()", "(1).values.detach()  # <- PER501"
+                ),
+                "shop.py": _SHOP,
+            },
+        ),
     )
     good = (
         Example(
@@ -1778,5 +1809,9 @@ def main(net, optimizer, start):
                     "  # <- PER501", ""
                 )
             },
+        ),
+        Example(
+            "an environment that the project registers by a name, and that ends when a list has grown long enough",
+            {"shelf.py": _LISTED, "shop.py": _SHOP},
         ),
     )

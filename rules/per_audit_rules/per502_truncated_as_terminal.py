@@ -862,6 +862,15 @@ def main(model):
 """,
             },
         ),
+        Example(
+            "a limit of the program's own environment, told by the length of a list that nothing else reads",
+            {
+                "car.py": _CAR.replace("self.speed, self.taken = 0.0, 0.0, 0", "self.speed, self.paid = 0.0, 0.0, []")
+                .replace("self.taken += 1", "self.paid.append(force)")
+                .replace("self.taken >= self.max_steps", "len(self.paid) >= self.max_steps"),
+                "train.py": _DRIVE,
+            },
+        ),
     )
     good = (
         Example(
@@ -1388,6 +1397,16 @@ def train(env, model, limit, steps=3):
                     "(state, action, reward, next_state, done)",
                     "((state, t), action, reward, (next_state, t + 1), done)",
                 )
+            },
+        ),
+        Example(
+            "a list that is full after so many steps, which the task is about",
+            {
+                "car.py": _CAR.replace("self.speed, self.taken = 0.0, 0.0, 0", "self.speed, self.paid = 0.0, 0.0, []")
+                .replace("self.taken += 1", "self.paid.append(force)")
+                .replace("self.taken >= self.max_steps  # <- PER502", "len(self.paid) >= self.max_steps")
+                .replace("-abs(self.speed - 5)", "-sum(self.paid)"),
+                "train.py": _DRIVE,
             },
         ),
         Example(

@@ -185,3 +185,12 @@ def test_of_several_modules_of_a_name_the_one_beside_is_meant(importer, dotted, 
         ]
     )
     assert several.find(importer, dotted) == found
+
+
+def test_of_several_modules_of_a_name_the_package_that_is_installed_is_meant():
+    paths = ("run.py", "envs/cart/setup.py", "envs/cart/cart/__init__.py", "envs/cart/cart/worlds/cart.py")
+    inits = ("envs/cart/cart/worlds/__init__.py",)
+    assert Modules((*paths, *inits)).find("run.py", "cart") == "envs/cart/cart/__init__.py"
+    assert Modules((*paths[:1], *paths[2:], *inits)).find("run.py", "cart") is None
+    twice = ("old/cart/setup.py", "old/cart/cart/__init__.py")
+    assert Modules((*paths, *inits, *twice)).find("run.py", "cart") is None

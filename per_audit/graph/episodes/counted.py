@@ -22,24 +22,64 @@ def counts_to_limit(graph: ReplayGraph, path: str, cls: ir.Class, test: ir.Cmp) 
     return is_count(graph, path, cls, test.left) and len(test.rights) == 1 and _is_set_apart(graph, path, cls, test)
 
 
+def counter(count: ir.Expr) -> ir.Attr | None:
+    """The attribute that holds a count: `self.taken`, or the list that it is the length of, `len(self.rewards)`."""
+    if isinstance(count, ir.Call) and ir.last_name(count.func) == "len" and len(count.args) == 1:
+        count = count.args[0].value
+    return count if isinstance(count, ir.Attr) else None
+
+
+def is_raised_in(node: ir.Node, attribute: str) -> bool:
+    """Whether a statement adds to a count, or appends to a list whose length is one."""
+    if isinstance(node, ir.Aug):
+        return node.op == "+" and _reads(node.target, attribute)
+    call = node.value if isinstance(node, ir.Do) else None
+    appends = isinstance(call, ir.Call) and isinstance(call.func, ir.Attr) and call.func.attr == "append"
+    return appends and _reads(call.func.value, attribute)  # type: ignore[union-attr]
+
+
 def is_count(graph: ReplayGraph, path: str, cls: ir.Class, count: ir.Expr) -> bool:
-    """Whether an attribute goes up by one at every step, begins anew with every episode, and is compared alone."""
-    step, reset = (_method(cls, name) for name in ("step", "reset"))
-    if step is None or reset is None or not isinstance(count, ir.Attr):
+    """Whether an attribute goes up by one at every step, begins anew with every episode, and is compared alone.
+
+    So does the length of a list that one thing is appended to at every step, and that nothing else is asked of.
+    """
+    step, reset, held = _method(cls, "step"), _method(cls, "reset"), counter(count)
+    if step is None or reset is None or held is None:
         return False
-    raised = [node for node in ir.walk(*cls.body) if isinstance(node, ir.Aug) and _reads(node.target, count.attr)]
-    if len(raised) != 1 or raised[0] not in step.body or raised[0].op != "+":
+    raised = [node for node in ir.walk(*cls.body) if is_raised_in(node, held.attr) or _adds(node, held.attr)]
+    if len(raised) != 1 or raised[0] not in step.body or not is_raised_in(raised[0], held.attr):
         return False
-    if not isinstance(raised[0].value, ir.Const) or raised[0].value.value != 1:
+    if isinstance(raised[0], ir.Aug) and (held is not count or not _is_one(raised[0].value)):
         return False
     begun = [node for node in ir.walk(*reset.body) if isinstance(node, ir.Assign)]
-    if not any(_reads(target, count.attr) for node in begun for target in ir.walk(*node.targets)):
+    if not any(_reads(target, held.attr) for node in begun for target in ir.walk(*node.targets)):
         return False
+    own = set(ir.walk(raised[0]))
     return all(
-        node is raised[0].target or isinstance(graph.parents(path).get(node), ir.Cmp) or _is_target(graph, path, node)
+        node in own
+        or _is_target(graph, path, node)
+        or isinstance(_asked_in(graph, path, node, held is not count), ir.Cmp)
         for node in ir.walk(*cls.body)
-        if _reads(node, count.attr)
+        if _reads(node, held.attr)
     )
+
+
+def _adds(node: ir.Node, attribute: str) -> bool:
+    return isinstance(node, ir.Aug) and _reads(node.target, attribute)
+
+
+def _is_one(value: ir.Expr) -> bool:
+    return isinstance(value, ir.Const) and value.value == 1
+
+
+def _asked_in(graph: ReplayGraph, path: str, node: ir.Node, of_list: bool) -> ir.Node | None:
+    """What a count is read in; of a list what its length is."""
+    around = graph.parents(path).get(node)
+    if not of_list:
+        return around
+    length = graph.parents(path).get(around) if isinstance(around, ir.Arg) else None
+    is_length = isinstance(length, ir.Call) and counter(length) is node
+    return graph.parents(path).get(length) if length is not None and is_length else None
 
 
 def _is_set_apart(graph: ReplayGraph, path: str, cls: ir.Class, test: ir.Cmp) -> bool:

@@ -12,9 +12,10 @@ from per_audit.facts import ir
 from per_audit.graph.episodes.environments import TRUNCATED
 from per_audit.graph.episodes.limits import asked_for, limit_of
 from per_audit.graph.episodes.own_cuts import is_told, own_cuts, told
+from per_audit.graph.episodes.registered import MAKES, entered, is_make, registrations
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.interpret.values import ClassRef, External, Instance, Result
+from per_audit.graph.interpret.values import External, Instance, Result
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.symbolic import alternatives, strip
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 _FEWEST = 4
-_MAKES = ("make", "make_vec")
 _UNLIMITED = 1_000_000  # steps: nobody plays that long
 _ARCADE = re.compile(r"ALE/|\w+(NoFrameskip|Deterministic)-v\d+$")
 _SOME = ("MiniGrid-", "BabyAI-", "highway-", "dm_control/")  # have a limit that depends on the task
@@ -122,7 +122,7 @@ class _Search:
     def made(self, site: ev.CallSite) -> bool | None:
         """Whether an environment that a call makes has a limit; None where it makes none."""
         before = len(self.cuts.found)
-        if _is_make(site):
+        if is_make(site):
             self.call(site.node)
         elif own := [cls for cls in site.classes if self._is_environment(cls)]:
             for cls in own:
@@ -166,7 +166,7 @@ class _Search:
 
     def _name(self, name: str, node: ir.Node | None) -> None:
         """`gym.make("CartPole-v1").unwrapped` has left its limit behind."""
-        if ext.last(name) in _BARE and not set(_MAKES).isdisjoint(name.split(".")) and node is not None:
+        if ext.last(name) in _BARE and not set(MAKES).isdisjoint(name.split(".")) and node is not None:
             self.cuts.seen.add(node)
         else:
             self.cuts.is_open = True
@@ -182,7 +182,7 @@ class _Search:
         elif site.classes:
             for cls in site.classes:
                 self.own(cls)
-        elif _is_make(site):
+        elif is_make(site):
             self._asked(site)
         elif any(ext.last(name) == "TimeLimit" for name in site.names):
             self._limited("TimeLimit", node.argument(1, "max_episode_steps"), site.path)
@@ -202,7 +202,7 @@ class _Search:
         if given is None and any(called.partition(".")[0] in _ENDLESS for called in site.names):
             return
         for name in asked_for(self.graph, site) or [None]:
-            known = self._registered(name) if isinstance(name, str) else []
+            known = registrations(self.graph, name) if isinstance(name, str) else []
             if given is not None:
                 self._limited(str(name or "the environment"), given, site.path)
             elif known:
@@ -218,25 +218,9 @@ class _Search:
             else:
                 self.cuts.is_open = True
 
-    def _registered(self, name: str) -> list[ev.CallSite]:
-        """Where the project registers an environment by a name; `module:name` imports a module first."""
-        return [
-            site
-            for site in self.graph.events.calls.values()
-            if any(ext.last(called) == "register" for called in site.names)
-            and (given := site.node.argument(0, "id")) is not None
-            and self.graph.events.value(given).literal() == name.rpartition(":")[2]
-        ]
-
     def _entered(self, site: ev.CallSite) -> None:
         """The class that an environment is registered with."""
-        entry = site.node.argument(1, "entry_point")
-        value = self.graph.events.value(entry) if entry is not None else None
-        classes = [atom.node for atom in value.atoms if isinstance(atom, ClassRef)] if value is not None else []
-        text = value.literal() if value is not None else None
-        if isinstance(text, str):
-            name = text.rpartition(":")[2]
-            classes += [cls for cls in self.graph.project.classes if cls.name == name]
+        classes = entered(self.graph, site)
         for cls in classes:
             self.own(cls)
         self.cuts.is_open |= not classes
@@ -333,7 +317,3 @@ class _Search:
                 if isinstance(part, ir.Function) and part.name == "step":
                     return part
         return None
-
-
-def _is_make(site: ev.CallSite) -> bool:
-    return any(ext.last(name) in _MAKES for name in site.names)

@@ -10,6 +10,7 @@ from per_audit.graph.episodes.environments import (
     SUITE,
     TERMINATED,
     callbacks_say_false,
+    called_steps,
     is_told_false,
     made_for,
     made_in,
@@ -340,14 +341,10 @@ def _is_never(graph: ReplayGraph, path: str, step: ir.Seq, end: ir.Expr) -> bool
     around, place = graph.statement(path, step), step.items.index(end)
     if not isinstance(around, ir.Assign):
         return False
-    is_cut = place == TERMINATED and _is_known(graph, around.value) and ends_by_count_alone(graph, around.value)
+    is_cut = (
+        place == TERMINATED and bool(called_steps(graph, around.value)) and ends_by_count_alone(graph, around.value)
+    )
     return is_cut or is_told_false(graph, around.value, place)
-
-
-def _is_known(graph: ReplayGraph, call: ir.Expr | None) -> bool:
-    """Whether it is known which functions of the project a call means."""
-    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
-    return site is not None and bool(site.targets)
 
 
 def _scripts(graph: ReplayGraph, buffer: ReplayBuffer) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes.limits import asked_for
+from per_audit.graph.episodes.registered import stepped
 from per_audit.graph.episodes.rewards import pays_otherwise
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.roles import DONE, name_of, role_of_name, words
@@ -49,7 +50,7 @@ def meant_steps(graph: ReplayGraph, call: ir.Node | None = None) -> list[ir.Func
 
     Where the call does not tell, or none is given, those of every environment that the project defines.
     """
-    called = _called(graph, call)
+    called = called_steps(graph, call)
     if called or _makes_others(graph):
         return called
     return [step for step in _steps(graph) if not _is_left_open(step)]
@@ -57,14 +58,17 @@ def meant_steps(graph: ReplayGraph, call: ir.Node | None = None) -> list[ir.Func
 
 def is_told_false(graph: ReplayGraph, call: ir.Node | None, place: int) -> bool:
     """Whether all functions of the project that a call may mean write False at a place of what they return."""
-    called = _called(graph, call)
+    called = called_steps(graph, call)
     return bool(called) and all(says_false(graph, function, place, place + 1) for function in called)
 
 
-def _called(graph: ReplayGraph, call: ir.Node | None) -> list[ir.Function]:
-    """The functions of the project that a call may mean."""
-    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
-    return [func.node for func in site.targets if isinstance(func.node, ir.Function)] if site is not None else []
+def called_steps(graph: ReplayGraph, call: ir.Node | None) -> list[ir.Function]:
+    """The functions of the project that a call may mean; of a step also those of what it has registered itself."""
+    if not isinstance(call, ir.Call):
+        return []
+    site = graph.events.calls.get(call)
+    called = [func.node for func in site.targets if isinstance(func.node, ir.Function)] if site is not None else []
+    return called or stepped(graph, call)
 
 
 def callbacks_say_false(graph: ReplayGraph) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.episodes.counted import counts_to_limit, is_count
+from per_audit.graph.episodes.counted import counter, counts_to_limit, is_count, is_raised_in
 from per_audit.graph.episodes.environments import TERMINATED, is_false, is_told_false, meant_steps, said_at
 from per_audit.graph.episodes.own_counts import (
     count_in,
@@ -24,6 +24,7 @@ from per_audit.graph.episodes.raised import (
     pays,
     raises,
 )
+from per_audit.graph.episodes.registered import made_by_name
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.libraries.buffers import is_test
 
@@ -198,10 +199,10 @@ def _is_named(limit: ir.Expr) -> bool:
 
 def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp, raised: ir.Node) -> bool:
     """Whether an environment counts its steps in an attribute that nobody observes, and pays nothing at the limit."""
-    count = test.left
+    count = counter(test.left)
     function = graph.symbols.function_of(path, test)
     cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
-    if not _is_reached(test) or cls is None or not isinstance(count, ir.Attr) or is_written_beside(graph, path, raised):
+    if not _is_reached(test) or cls is None or count is None or is_written_beside(graph, path, raised):
         return False
     if not _is_named(test.rights[0]) and not counts_to_limit(graph, path, cls, test):
         return False
@@ -219,9 +220,10 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp, raised: ir.Nod
     allowed: set[ir.Node] = set()
     counted = begun = False
     for node in nodes:
-        if isinstance(node, ir.Aug):
-            is_count = node.op == "+" and _reads(node.target, count.attr)
-            counted |= is_count and not _is_behind_test(graph, path, node)
+        if is_raised_in(node, count.attr):
+            counted |= not _is_behind_test(graph, path, node)
+            allowed.update(ir.walk(node))
+        elif isinstance(node, ir.Aug):
             allowed.add(node.target)
         elif isinstance(node, ir.Assign):
             targets = list(ir.walk(*node.targets))
@@ -234,8 +236,9 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp, raised: ir.Nod
 
 def _is_made(graph: ReplayGraph, cls: ir.Class) -> bool:
     """Whether the program makes objects of a class, or of an heir: what only tests make meets no learner."""
-    sites = (site for site in graph.events.calls.values() if not is_test(site.path))
-    return any(cls in graph.classes.mro(made) for site in sites for made in site.classes)
+    sites = [site for site in graph.events.calls.values() if not is_test(site.path)]
+    made = {cls for site in sites for cls in (*site.classes, *made_by_name(graph, site))}
+    return any(cls in graph.classes.mro(each) for each in made)
 
 
 def _reads(node: ir.Node, attribute: str) -> bool:
@@ -250,7 +253,8 @@ def _is_behind_test(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
 
 def _pays_at_end(graph: ReplayGraph, path: str, method: ir.Function, count: str) -> bool:
     """Whether a method gives a reward of its own for every end, that by the limit among them, in place of the usual."""
-    limits = [n for n in ir.walk(*method.body) if isinstance(n, ir.Cmp) and _is_reached(n) and _reads(n.left, count)]
+    asked = [node for node in ir.walk(*method.body) if isinstance(node, ir.Cmp) and _is_reached(node)]
+    limits = [node for node in asked if ir.last_name(counter(node.left)) == count]
     told = [graph.statement(path, limit) for limit in limits]
     flags = {name.id for at in told if isinstance(at, ir.Assign) for name in at.targets if isinstance(name, ir.Name)}
     for node in ir.walk(*method.body):
