@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.episodes import bootstrap, windows
+from per_audit.graph.interpret.roles import REWARD
 from per_audit.graph.interpret.values import Instance
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.symbolic import alternatives, strip
@@ -179,6 +180,41 @@ def main(env, net, optimizer, steps):
         learner.step(min(1.0, 0.4 + 0.6 * step / steps))
 """,
 }
+_FOLDED = """import random
+from collections import deque
+import torch
+
+
+def folded(window, gamma):
+    total = 0
+    for i, step in enumerate(window):
+        total += step[2] * gamma**i
+    first, last = window[0], window[-1]
+    return first[0], first[1], first[2], first[3], first[4], total, last[3], last[4]
+
+
+def train(env, net, optimizer, steps, n=5, gamma=0.99):
+    memory, window = deque(maxlen=1000), deque(maxlen=n)
+    state = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        window.append((state, action, reward, next_state, done))
+        if len(window) == n:
+            memory.append(folded(window, gamma))
+        state = next_state
+        if done:
+            window.clear()
+            state = env.reset()
+        s, a, r, s2, d, r_n, s_n, d_n = map(torch.as_tensor, zip(*random.sample(memory, 32)))  # <- PER001
+        q = net(s).gather(1, a[:, None])[:, 0]
+        near = r + gamma * (1 - d) * net(s2).max(1).values.detach()
+        far = r_n + gamma**n * (1 - d_n) * net(s_n).max(1).values.detach()
+        loss = ((q - near) ** 2 + (q - far) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
 _SINGLE = """import torch
 from replay import Replay
 
@@ -272,6 +308,8 @@ class NStepDiscountWrong(Rule):
             sums = [found for found in windows.return_sums(graph, buffer, local=True) if _is_long(graph, found)]
             for target in bootstrap.targets(graph, buffer) if sums else ():
                 if target.node in seen or not _is_drawn_from(graph, buffer, target):
+                    continue
+                if _is_beside_several(graph, target):
                     continue
                 once = _value(graph, target)
                 near = [found for found in sums if _is_in_reach(graph, target, found)]
@@ -382,6 +420,14 @@ def projected(chances, rewards, dones, gamma, lowest=-10, highest=10, count=51):
     spread = (1 - (place[:, None] - torch.arange(count)[None, :, None]).abs()).clamp(0)
     return (spread * chances[:, None]).sum(-1)
 """
+            },
+        ),
+        Example(
+            "one target of the sum with the power of gamma, and one without",
+            {
+                "train.py": _FOLDED.replace("near = r + gamma", "near = r_n + gamma").replace(
+                    "net(s2).max(1).values.detach()", "net(s_n).max(1).values.detach()  # <- PER505"
+                )
             },
         ),
     )
@@ -519,6 +565,7 @@ class Replay:
                 .replace("self.gamma * best", "self.gamma**self.n * self.support")
             },
         ),
+        Example("the reward of one step beside the sum of several", {"train.py": _FOLDED}),
     )
 
 
@@ -526,6 +573,22 @@ def _is_long(graph: ReplayGraph, found: ReturnSum) -> bool:
     """Whether the window is told, at least by a default, to hold more than one step."""
     largest = capacity_of(graph, found.windows).largest
     return largest is not None and largest > 1
+
+
+def _is_beside_several(graph: ReplayGraph, target: BootstrapTarget) -> bool:
+    """Whether a function has another target, of another reward and a power of gamma: this one is of a single step.
+
+    Transitions may hold the reward of a step beside the sum of several.
+    """
+    reward = graph.symbols.term(target.path, target.reward)
+    for node in ir.walk_scope(target.function.body) if isinstance(target.function, ir.Function) else ():
+        if isinstance(node, ir.Bin) and node.op == "+" and node is not target.node:
+            other = graph.symbols.term(target.path, node.left)
+            powers = (part for part in graph.symbols.term(target.path, node.right).walk() if part.op == "pow")
+            is_reward = bootstrap.role_at(graph, node.left) == REWARD
+            if is_reward and other != reward and any(bootstrap.is_discount(graph, power) for power in powers):
+                return True
+    return False
 
 
 def _is_drawn_from(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTarget) -> bool:
