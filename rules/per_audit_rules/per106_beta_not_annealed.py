@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
+from per_audit.graph.interpret.values import Result
 from per_audit.graph.prioritised.beta.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
 from per_audit.graph.prioritised.beta.standing import COMPUTED, Standing, numbers_under, set_elsewhere
 from per_audit.graph.prioritised.priorities.priorities import UNSEEN
@@ -16,13 +17,14 @@ from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.symbolic import Term
 
 
+_FILES = {"json", "yaml", "toml", "tomllib", "pickle", "ruamel.yaml"}
 _PUBLISHED = {0.5: "Dopamine's Rainbow", 0.6: "R2D2"}
 _LEFT_AS_IT_IS = {"add": 0, "mul": 1}  # a step that changes nothing, by what is done with it
 
@@ -348,7 +350,7 @@ class BetaNotAnnealed(Rule):
             path,
             node,
             f"the exponent `{name}` of the importance-sampling weights never rises to 1{uncalled}: part of the bias "
-            f"stays{_published(graph, beta, term)}{'' if is_seen else UNSEEN}",
+            f"stays{_published(graph, beta, term)}{_told_by_file(graph, beta, term)}{'' if is_seen else UNSEEN}",
             evidence=evidence,
             confidence="medium",
             fix=FixOffer(title="raise beta to 1 over the training"),
@@ -899,6 +901,23 @@ def _published(graph: ReplayGraph, beta: Beta, term: Term) -> str:
     numbers = {part.number for value in first for part in alternatives(graph.symbols.expanded(value))}
     agent = _PUBLISHED.get(numbers.pop() or 0.0) if len(numbers) == 1 else None
     return f", as in {agent}, which was published so" if agent else ""
+
+
+def _told_by_file(graph: ReplayGraph, beta: Beta, term: Term) -> str:
+    """That a file which the program reads tells an exponent, and may say anything."""
+    first = [value for value, _, _ in beta.first_values(term)] if term.op == "field" else [term]
+    names = {name for value in first for part in graph.symbols.expanded(value).walk() for name in _made_by(graph, part)}
+    is_read = any(name.rpartition(".")[0] in _FILES and "load" in name for name in names)
+    return ", unless the file that it is read from says 1, or 0 for alpha" if is_read else ""
+
+
+def _made_by(graph: ReplayGraph, part: Term) -> Iterator[str]:
+    """The names of the functions of libraries that make a part, be it as what callers take apart with `**`."""
+    if part.op == "call":
+        yield str(part.data)
+    for site in graph.callers.get(part.data[0], ()) if part.op == "param" else ():
+        values = [graph.events.value(arg.value) for arg in site.node.args if arg.star == "**"]
+        yield from (atom.name for value in values for atom in value.atoms if isinstance(atom, Result))
 
 
 def _adds_nothing(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:

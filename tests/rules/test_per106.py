@@ -211,3 +211,29 @@ def test_why_what_is_computed_stays(beta, why, title):
     (found,) = BetaNotAnnealed().check(link([extract(path, text.encode()) for path, text in modules.items()]))
     assert why in found.message
     assert found.fix.title == title
+
+
+@pytest.mark.parametrize(
+    ("imports", "given", "is_hedged"),
+    [
+        ("import json", "json.load(open('settings.json'))['beta']", True),
+        ("import yaml", "yaml.safe_load(open('settings.yaml'))['beta']", True),
+        ("import json", "0.4 * json.dumps({})", False),
+        ("import json", "0.4", False),
+    ],
+)
+def test_a_file_may_say_anything(imports, given, is_hedged):
+    learner = LEARNER.replace("self.BETA", "self.exponent").replace("self.exponent = 0.4", f"self.exponent = {given}")
+    (finding,) = found(buffer=BUFFER, learner=f"{imports}\n{learner}")
+    assert finding.message.endswith("part of the bias stays") is not is_hedged
+    assert ("unless the file that it is read from says 1" in finding.message) is is_hedged
+
+
+def test_a_file_may_say_what_is_taken_apart():
+    learner = LEARNER.replace("self.BETA", "self.exponent").replace("self.exponent = 0.4", "self.exponent = beta")
+    learner = learner.replace("def __init__(self, ", "def __init__(self, beta, ")
+    learner += (
+        "\n\ndef main(**given):\n    Agent(given['beta'], None, None)\n\n\nmain(**json.load(open('settings.json')))\n"
+    )
+    (finding,) = found(buffer=BUFFER, learner=f"import json\n{learner}")
+    assert "unless the file that it is read from says 1" in finding.message
