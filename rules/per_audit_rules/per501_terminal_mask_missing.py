@@ -249,6 +249,40 @@ _LISTED = (
     .replace("Shelf(8, 150)", 'gym.make("shelf-v0")')
     .replace("import torch\n", "import gym\nimport shop\nimport torch\n", 1)
 )
+_COIN = """import random
+from collections import deque
+import torch
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, env, first, second, optimizer):
+        self.env, self.first, self.second, self.optimizer = env, first, second, optimizer
+        self.memory = deque(maxlen=10_000)
+
+    def play(self):
+        for _ in range(500):
+            state, done = self.env.reset(), False
+            while not done:
+                next_state, reward, done, _ = self.env.step(0)
+                self.memory.append((state, reward, next_state, done))
+                state = next_state
+                self.learn()
+
+    def learn(self):
+        s, r, n, d = map(torch.tensor, zip(*random.sample(self.memory, 32)))  # <- PER001
+        if random.random() < 0.5:
+            q = self.first(s).max(1)[0]
+            ahead = self.second(n).detach().max(1)[0]
+        else:
+            q = self.second(s).max(1)[0]
+            ahead = self.first(n).detach().max(1)[0]
+        y = r + 0.99 * ahead  # <- PER501
+        loss = F.mse_loss(q, y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
 _PLANE = """import math
 
 import numpy as np
@@ -1230,6 +1264,12 @@ for episode in range(3_000):
                 "shop.py": _SHOP,
             },
         ),
+        Example(
+            "a coin decides which of two networks learns from the other",
+            {
+                "agent.py": _COIN,
+            },
+        ),
     )
     good = (
         Example(
@@ -1813,5 +1853,17 @@ def main(net, optimizer, start):
         Example(
             "an environment that the project registers by a name, and that ends when a list has grown long enough",
             {"shelf.py": _LISTED, "shop.py": _SHOP},
+        ),
+        Example(
+            "a coin decides which of two networks learns from the other, masked in one of the ways",
+            {
+                "agent.py": _COIN.replace("  # <- PER501", "").replace(
+                    "ahead = self.first(n).detach().max(1)[0]", "ahead = self.first(n).detach().max(1)[0] * (1 - d)"
+                )
+            },
+        ),
+        Example(
+            "a coin decides which of two networks learns from the other, masked in the end",
+            {"agent.py": _COIN.replace("0.99 * ahead  # <- PER501", "0.99 * ahead * (1 - d)")},
         ),
     )

@@ -348,6 +348,22 @@ class TerminalRewardDropped(Rule):
                 )
             },
         ),
+        Example(
+            "a coin decides which of two networks learns from the other",
+            {
+                "dqn.py": _DQN.replace(
+                    "            target[dones] = 0.0  # <- PER504\n",
+                    "        goal = target * (1 - dones.float())  # <- PER504\n",
+                )
+                .replace("mse_loss(q, target)", "mse_loss(q, goal)")
+                .replace(
+                    "            best = ",
+                    "            later = self.net\n            if random.random() < 0.5:\n"
+                    "                later = self.target_net\n            best = ",
+                )
+                .replace("best = self.target_net(", "best = later(")
+            },
+        ),
     )
     good = (
         Example(

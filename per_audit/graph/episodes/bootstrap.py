@@ -21,7 +21,7 @@ _DISCOUNT = {"gamma", "gammas", "discount", "discounts"}
 _FORM = {"detach", "reshape", "unsqueeze", "squeeze", "stack", "collect"}
 _READS = {"item", "at", "element", "slice"}
 _SOURCES = {"draw", "param", "field", "mass", "found"}
-_CHOICES = {"where", "filled", "unknown", "loop", "found", "cmp", "not", "logic", "mod", "alloc"}
+_CHOICES = {"where", "filled", "unknown", "loop", "cmp", "not", "logic", "mod", "alloc"}
 _LEAVES = {"const", "external", "global", "object", "function", "field", "range", "len"}
 _DEEPEST = 3
 _SUMS = {"add", "add_"}
@@ -305,6 +305,8 @@ def _is_whole(graph: ReplayGraph, term: Term, inside: bool) -> bool:
 
     `inside` what a network is given, only what tells the end of an episode matters.
     """
+    if not inside and term.op == "found":
+        return _is_whole(graph, term.args[0], inside)  # a random number chooses, as in double Q-learning
     if not inside and term.op in _CHOICES:
         return False
     if role_at(graph, term.node) == DONE and term.op in (*_READS, "param", "call"):
