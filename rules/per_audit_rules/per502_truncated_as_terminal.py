@@ -871,6 +871,20 @@ def main(model):
                 "train.py": _DRIVE,
             },
         ),
+        Example(
+            "rows that a typed named tuple makes",
+            {
+                "main.py": _FLIGHT.replace(
+                    "\n\nclass Pilot",
+                    "from typing import NamedTuple\n\n\nclass Row(NamedTuple):\n    state: object\n"
+                    "    action: int\n    reward: float\n    next_state: object\n    done: bool\n\n\nclass Pilot",
+                    1,
+                ).replace(
+                    "append((state, action, reward, next_state, done))",
+                    "append(Row(state, action, reward, next_state, done))",
+                )
+            },
+        ),
     )
     good = (
         Example(
@@ -1407,6 +1421,25 @@ def train(env, model, limit, steps=3):
                 .replace("self.taken >= self.max_steps  # <- PER502", "len(self.paid) >= self.max_steps")
                 .replace("-abs(self.speed - 5)", "-sum(self.paid)"),
                 "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "rows that a typed named tuple makes, which hold how many steps were taken",
+            {
+                "main.py": _FLIGHT.replace(
+                    "\n\nclass Pilot",
+                    "from typing import NamedTuple\n\n\nclass Row(NamedTuple):\n    state: object\n"
+                    "    action: int\n    reward: float\n    next_state: object\n    done: bool\n\n\nclass Pilot",
+                    1,
+                )
+                .replace(
+                    "append((state, action, reward, next_state, done))",
+                    "append(Row(state, action, reward, next_state, done))",
+                )
+                .replace("  # <- PER502", "")
+                .replace("    done: bool", "    done: bool\n    step: int")
+                .replace("next_state, done))", "next_state, done, t + 1))")
+                .replace("s2, d in batch", "s2, d, _ in batch")
             },
         ),
         Example(

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.known.conditionals import is_choice
 from per_audit.graph.interpret.known.externals import is_cast, packs
 from per_audit.graph.interpret.known.losses import torch_reduction
-from per_audit.graph.interpret.values import MIXED, RecordType, Result
+from per_audit.graph.interpret.values import MIXED, ClassRef, RecordType, Result
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.numeric import numeric
 from per_audit.graph.symbolic.records import has_default, record_fields
@@ -104,6 +104,9 @@ def _project(run: Expressions, node: ir.Call, site: ev.CallSite, given: Given) -
     for atom in callee.atoms:
         if isinstance(atom, RecordType):
             return _record(run, node, atom.fields, given)
+        # A typed named tuple: a call of it makes a record, and no object that the interpreter knows.
+        if isinstance(atom, ClassRef) and (fields := record_fields(atom.node)) is not None:
+            return _record(run, node, fields, given, atom.node)
     return None
 
 
