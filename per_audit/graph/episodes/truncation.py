@@ -58,6 +58,8 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
             rows, readers = [*fields(term)], near(graph, filled, store, calls)
             apart = {row for _, row in rows if _is_flag(row) and is_down_at_count(graph, row)}
             for place, (name, row) in enumerate(rows):
+                if row.is_number:
+                    continue
                 if apart and row not in apart:
                     continue  # one flag for the target, and another for the window of steps
                 field = graph.symbols.inside(strip(row)) or row  # a wrapper of the environment joins the flags

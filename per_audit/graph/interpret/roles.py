@@ -127,6 +127,8 @@ def name_of(expression: ir.Node | None) -> str | None:
             return expression.id
         if isinstance(expression, ir.Attr):
             return expression.attr
+        if isinstance(expression, ir.Const):
+            return None
         if isinstance(expression, ir.Sub):
             if isinstance(expression.index, ir.Const) and isinstance(expression.index.value, str):
                 return expression.index.value
