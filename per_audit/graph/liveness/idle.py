@@ -14,7 +14,7 @@ from per_audit.graph.liveness.memories.unasked import looked_at, never_drawn
 from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.liveness.names.discarded import Discarded, discarded
 from per_audit.graph.liveness.names.lookups import Lookups
-from per_audit.graph.liveness.names.mentions import Mentions, is_another, is_no_method
+from per_audit.graph.liveness.names.mentions import Mentions, is_another, is_meant, is_no_method
 from per_audit.graph.liveness.names.overwritten import Overwritten, Patched, overwritten, patched
 from per_audit.graph.liveness.names.signatures import Refusal, never_made, refusal
 from per_audit.graph.liveness.names.uncalled import Undrawn, is_left_experiment, is_left_uncalled
@@ -252,7 +252,8 @@ class Idle:
         seen |= {unit}
         reason: _Reason = unit
         is_shared = False
-        for path, node in self._mentions.of(unit):
+        named = sorted(self._mentions.of(unit), key=lambda each: not is_meant(self._graph, each[1], unit))
+        for path, node in named:  # what may be another of that name tells less of why
             around = self._units(path, node)
             if unit in around or is_another(self._graph, node, unit):
                 continue

@@ -319,6 +319,23 @@ def test_a_function_that_is_imported_where_a_program_starts_and_never_called(pro
     assert why(graph) == ("never run here: nothing in the project calls weighted" if is_off else None)
 
 
+@pytest.mark.parametrize(
+    ("named", "maker"),
+    [("from memories import Weighted", "First"), ("from helpers import *", "Second")],
+)
+def test_what_names_a_class_for_certain_tells_why_it_is_not_made(project, named, maker):
+    makes = "class {}:\n    def __init__(self):\n        self.memory = Weighted()\n"
+    graph = project(
+        a=f"{named}\n{makes.format('First')}",
+        b=f"from memories import Weighted\n{makes.format('Second')}",
+        helpers="size = 9\n",
+        memories=MEMORIES,
+        agent=AGENT.format(made=PLAIN, after=""),
+        run=RUN,
+    )
+    assert why(graph) == f"never run here: nothing in the project makes {maker}"
+
+
 RING = """
     class Ring:
         def __init__(self):

@@ -128,6 +128,12 @@ def is_another(graph: ReplayGraph, node: ir.Node, unit: ir.Function | ir.Class) 
     return bool(meant) and len(meant) == len(atoms) and unit not in meant
 
 
+def is_meant(graph: ReplayGraph, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
+    """Whether a name is known to stand for a class or function, whatever else it may stand for."""
+    atoms = graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
+    return any(isinstance(atom, (ClassRef, Func)) and atom.node is unit for atom in atoms)
+
+
 def is_no_method(graph: ReplayGraph, path: str, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
     """Whether a name cannot be that of a method: a variable has it, outside of the class.
 

@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.facts import ir
 from per_audit.graph.liveness.names.lookups import Lookups
-from per_audit.graph.liveness.names.mentions import Mentions, is_another, is_no_method
+from per_audit.graph.liveness.names.mentions import Mentions, is_another, is_meant, is_no_method
 
 DEFINED = "class Memory:\n    def sample(self, n: int):\n        pass\n"
 
@@ -114,3 +114,19 @@ def test_a_name_in_the_body_of_its_class_is_the_method(project):
     (method,) = graph.project.functions
     ((path, node),) = mentions_of(graph).of(method)
     assert not is_no_method(graph, path, node, method)
+
+
+@pytest.mark.parametrize(
+    ("code", "meant"),
+    [
+        ("Kept = Memory\nKept", True),
+        ("Kept = Memory if size else 3\nKept", True),
+        ("from elsewhere import Kept\nKept", False),
+    ],
+)
+def test_what_a_name_is_known_to_stand_for(project, code, meant):
+    graph = project(f"{DEFINED}{code}\n")
+    (module,) = graph.project.modules.values()
+    (cls,) = graph.project.classes
+    name = [node for node in module.nodes_of(ir.Name) if node.id == "Kept"][-1]
+    assert is_meant(graph, name, cls) is meant
