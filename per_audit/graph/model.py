@@ -157,14 +157,18 @@ class ReplayGraph:
         """The class that holds most objects of a class, a column in each attribute; failing that the class itself.
 
         Where only some of those that hold one are ever made, it is one of them, and of several columns or drawn from.
+        An heir that alone draws, by a function of nobody's, is what its base stores for.
         """
+        drawing = {self.project.class_of.get(site.function) for site in buffer.samples if site.function is not None}
+        heir = next(iter(drawing)) if len(drawing) == 1 else None
+        if heir is not None and cls in self.classes.mro(heir):
+            return heir
         columns = Counter(
             holder
             for (holder, _), value in self.interpreter.attributes.items()
             if any(isinstance(atom, Instance) and atom.node is cls for atom in value.atoms)
         )
         if not self.made.isdisjoint(columns) and not self.made.issuperset(columns):
-            drawing = {self.project.class_of.get(site.function) for site in buffer.samples if site.function is not None}
             columns = Counter({each: n + (each in drawing) for each, n in columns.items() if each in self.made})
         return max((holder for holder, count in columns.items() if count > 1), key=columns.__getitem__, default=cls)
 

@@ -969,6 +969,35 @@ def test_columns_are_named_for_the_class_that_has_them_all(project):
     assert {graph.name_of(buffer) for buffer in graph.buffers} == {"Memory"}
 
 
+def test_rows_that_a_base_stores_are_named_for_the_heir_that_draws_them_by_a_function(project):
+    graph = project("""
+    import random
+
+    def places(count, n):
+        return random.sample(range(count), n)
+
+    class Rows:
+        def __init__(self):
+            self.kept = []
+
+        def put(self, state, action, reward, next_state, done):
+            self.kept.append((state, action, reward, next_state, done))
+
+    class Memory(Rows):
+        def take(self, n):
+            return [self.kept[i] for i in places(len(self.kept), n)]
+
+    def train(env, net):
+        memory, state = Memory(), env.reset()
+        for _ in range(10_000):
+            next_state, reward, done, _ = env.step(0)
+            memory.put(state, 0, reward, next_state, done)
+            state = next_state
+            net.loss(memory.take(32)).backward()
+    """)
+    assert {graph.name_of(buffer) for buffer in graph.buffers} == {"Memory"}
+
+
 @pytest.mark.parametrize(("made", "name"), [("Whole(5_000)", "Whole"), ("Apart(5_000)", "Apart")])
 def test_rows_drawn_by_a_function_are_named_for_the_class_that_is_made(project, made, name):
     graph = project(f"""
