@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.prioritised.weights.empty import empty_minima
 from per_audit.rule import Example, Rule
 
@@ -75,7 +77,8 @@ class MinOverUnfilled(Rule):
 
     A test of fullness that compares other quantities than the capacity is not recognised. A minimum that the weights
     do not depend on in the end, because they are divided by their own maximum later, is reported only without an
-    epsilon: 0 / 0 is no number.
+    epsilon: 0 / 0 is no number. A hint where the program that draws stands in a file that cannot be parsed, such as one
+    for Python 2: it may wait until the buffer is full.
 
     ## Example
 
@@ -487,12 +490,15 @@ def train(env, apply, params, steps):
             if minimum.guarded
             else "every weight is 0 until the buffer is full"
         )
+        is_unseen = not buffer.samples and buffer.owner is not None and is_named_unread(graph, buffer.owner)
+        if is_unseen:
+            effect += "; whether it is drawn from before stands in a file that cannot be parsed"
         text = graph.source(minimum.path, minimum.node)
         links = [
             graph.evidence(minimum.path, minimum.node, "priority", "0 as long as one slot is empty"),
             graph.evidence(formula.path, formula.node, "weights", "the weights are measured against it here"),
         ]
-        return self.finding(
+        finding = self.finding(
             graph,
             minimum.path,
             minimum.node,
@@ -501,6 +507,7 @@ def train(env, apply, params, steps):
             confidence="medium" if minimum.guarded or not buffer.samples else "high",
             fix=FixOffer(title="take the minimum over the slots that are filled"),
         )
+        return replace(finding, severity=Severity.INFO) if is_unseen else finding
 
     def witness(self) -> str:
         """Weights of a buffer that is half full: all 0 with the minimum over all leaves."""
