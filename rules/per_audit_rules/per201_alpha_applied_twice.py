@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 _SAME = "same"
+_RAISED = "a priority is raised to alpha"
 _REPLAY = """import numpy as np
 
 
@@ -227,7 +228,7 @@ class AlphaAppliedTwice(Rule):
             links += [
                 graph.evidence(*place, "read", "a stored priority is read here") for place in _read(anatomy, write)
             ]
-        how = "a stored priority is raised and stored again" if chain.start == STORED else "a priority is raised"
+        how = "a stored priority is raised to alpha and stored again" if chain.start == STORED else _RAISED
         of_one = chain.start == STORED and _is_largest_up_to_one(anatomy, chain.raised[-1])
         effect = (
             "clipped at 1, the largest one stays as it is where it is 1, and counts with alpha squared below that"
@@ -241,7 +242,7 @@ class AlphaAppliedTwice(Rule):
         finding = self.finding(
             graph,
             *where,
-            f"{how} to alpha although {name} applies alpha elsewhere: {effect}{where_left}",
+            f"{how} although {name} applies alpha elsewhere: {effect}{where_left}",
             evidence=trail.unique(links if default else [*links, *trail.evidence(anatomy, write)]),
             fix=FixOffer(title="apply alpha once, at the store or at the draw"),
             pipeline=name,

@@ -220,9 +220,9 @@ class GreedyTopK(Rule):
 
     ## Why is this bad
 
-    A transition whose error was small once is never seen again, so that its error is never updated, whatever the
-    network has become. The batches are the same few transitions again and again, noisy ones above all, and
-    importance-sampling weights cannot correct for them: the probability of all others is 0.
+    A transition whose error was small once is not seen as long as others fill the batch, and its error is not updated,
+    whatever the network has become. The batches are the same few transitions again and again, noisy ones above all,
+    and importance-sampling weights cannot correct for them: the probability of all others is 0.
 
     ## Known problems
 
@@ -268,8 +268,8 @@ class GreedyTopK(Rule):
             graph,
             site.path,
             site.node,
-            f"`{graph.source(site.path, site.node)}` takes the transitions with the largest priorities, always: the "
-            "others are never learnt from again",
+            f"`{graph.source(site.path, site.node)}` takes the transitions with the largest priorities, always: "
+            "nothing is learnt from any other as long as so many have larger ones",
             evidence=[
                 graph.evidence(store.path, store.node, "stored", "the transitions are stored here"),
                 graph.evidence(site.path, site.node, "taken", "the largest are taken here"),

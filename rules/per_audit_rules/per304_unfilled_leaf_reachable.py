@@ -198,6 +198,10 @@ _RESUMMED = _TREE.replace("        change = priority - self.sums[node]\n", "").r
 )
 
 
+_STARTED = _RESUMMED.replace("np.zeros(2 * capacity - 1)", "np.full(2 * capacity - 1, 1e-6)")
+_EVEN = _MEMORY.replace("int(random.uniform(k * width, (k + 1) * width))", "random.uniform(k * width, (k + 1) * width)")
+
+
 def _project(tree: str, memory: str = _MEMORY) -> dict[str, str]:
     return {"tree.py": tree, "memory.py": memory, "train.py": _TRAIN}
 
@@ -209,7 +213,8 @@ class UnfilledLeafReachable(Rule):
 
     Builds trees of a few leaves by the class's own methods, followed on small numbers, fills them in part, and reports
     a search that answers a mass of 0, or with sums of 32 bits one just below the total, with a leaf nothing was stored
-    in, where a run will draw such a mass and the code that draws does not look at the answer. Sums are of 32 bits in an
+    in, where a run will draw such a mass and the code that draws does not look at the answer. So are trees whose nodes
+    start with more than 0. Sums are of 32 bits in an
     array of 64 as well where a priority comes as a tensor: numpy's number plus a tensor of PyTorch is a tensor.
 
     ## Why is this bad
@@ -268,13 +273,14 @@ class UnfilledLeafReachable(Rule):
                     continue
                 has_first = _is_written_first(graph, buffer, tree.capacity)
                 stops_short = any(short_sums(graph, buffer, tree))
-                how = _reached(tree, grain_of(graph, find), has_first, stops_short)
+                start = _drawn_by_start(tree, stops_short)
+                how = start or _reached(tree, grain_of(graph, find), has_first, stops_short)
                 given = [] if how or stops_short else _given_as_tensors(graph, buffer, tree, tensors)
                 if given:
                     how = _rounded_by_tensors(tree)
                 if how is not None:
                     seen.add(find)
-                    yield self._finding(graph, buffer, tree, find, how, given)
+                    yield self._finding(graph, buffer, tree, find, (how, _START if start else ""), given)
 
     def _finding(
         self,
@@ -282,9 +288,10 @@ class UnfilledLeafReachable(Rule):
         buffer: ReplayBuffer,
         tree: SumTree,
         find: ir.Function,
-        how: str,
+        why: tuple[str, str],
         given: list[tuple[str, ir.Node]],
     ) -> Finding:
+        how, form = why
         name = graph.name_of(buffer)
         path = graph.project.module_of[find].path
         compared = list(_comparisons(graph, buffer, find))
@@ -300,8 +307,9 @@ class UnfilledLeafReachable(Rule):
                 *(graph.evidence(p, n, "priority", "a tensor of 32 bits is handed over") for p, n in given),
             ],
             confidence="medium",
-            fix=FixOffer(title="never go down to a child whose sum is 0"),
+            fix=FixOffer(title="start all nodes with 0" if form else "never go down to a child whose sum is 0"),
             pipeline=name,
+            form=form,
         )
 
     def witness(self) -> str:
@@ -381,6 +389,10 @@ def main(env, net, steps):
                 "train.py": _UPDATED,
             },
         ),
+        Example(
+            "nodes that start with a little more than 0, which the sums hold",
+            _project(_STARTED, _EVEN),
+        ),
     )
     good = (
         Example(
@@ -392,6 +404,18 @@ def main(env, net, steps):
                 ),
             ),
         ).mended,
+        Example(
+            "nodes that start with a little more than 0, which sums that are kept by differences do not hold",
+            _project(
+                _STARTED.replace("  # <- PER304", "")
+                .replace("self.sums[2 * node + 1] + self.sums[2 * node + 2]", "self.sums[node] + change")
+                .replace(
+                    "        self.sums[node] = priority\n",
+                    "        change = priority - self.sums[node]\n        self.sums[node] = priority\n",
+                ),
+                _EVEN,
+            ),
+        ),
         Example("never to a child whose sum is 0", _project(_GUARDED)),
         Example(
             "a leaf without a share is drawn anew",
@@ -596,6 +620,18 @@ def _is_written_first(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capaci
     return stored_before(graph, buffer) > leftmost
 
 
+def _drawn_by_start(tree: SumTree, stops_short: bool) -> str | None:
+    """That the leaves have a mass before anything is stored, in words; None where they have none, or none is drawn."""
+    thing = None if stops_short else tree.filled(_LEAVES, [])
+    start = min(tree.nodes(thing), default=0.0) if thing is not None else 0.0
+    filled = tree.filled(_LEAVES, [1.0]) if _LEAST_START <= start < 1 else None
+    if filled is None:
+        return None
+    known, last = tree.leaf(filled, 0.5), tree.leaf(filled, max(tree.nodes(filled)) - start / 2)
+    is_drawn = None not in (known, last) and known != last
+    return f"all nodes start with {start:g} in place of 0, and empty ones are drawn by it" if is_drawn else None
+
+
 def _reached(tree: SumTree, grain: Grain | None, has_first: bool, stops_short: bool) -> str | None:
     """By which mass an empty leaf is reached, in words; None where no run will draw one.
 
@@ -690,6 +726,10 @@ def _returns(function: ir.Function) -> Iterator[ir.Node]:
 
 # With fewer leaves all are filled before a run draws one of the masses that rounding leaves over, nine times in ten.
 _SOON_FULL = 4_000
+_START = "start"
+_LEAVES = 4  # of a tree that is tried out while nearly empty
+# Of 100,000 leaves so small a mass each is drawn in about one run in four while the tree is filled, of less hardly ever.
+_LEAST_START = 1e-8
 _OFTEN = {
     Grain.WHOLE: ", and the masses are cut off to whole numbers",
     Grain.SINGLE: ", and of masses of 32 bits one in about 2^24 is 0",

@@ -21,6 +21,8 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 def repair(draft: Draft, defect: Defect) -> None:
     """Guard the comparison that chooses the way down, or raise Refused."""
+    if defect.finding.form:
+        raise Refused(f"what the nodes of the tree start with is for a person to mend: no sum at {defect.where} is 0")
     path, test, branch = _decision(draft, defect)
     child, symbol = test.rights[0], test.ops[0]
     if isinstance(test.left, ir.Sub):

@@ -70,3 +70,8 @@ def test_a_name_of_the_branch_is_not_known_before_it():
 def test_a_condition_of_two_parts_is_left():
     files = changed(example(CODE, FIRST), (TEST, "if mass <= self.sums[left] and mass >= 0:"))
     check_left(CODE, files, "chooses the way down is not clear")
+
+
+def test_nodes_that_start_with_more_than_0_are_left():
+    title = "nodes that start with a little more than 0, which the sums hold"
+    check_left(CODE, example(CODE, title), "start with is for a person to mend")
