@@ -728,7 +728,7 @@ def _returns(function: ir.Function) -> Iterator[ir.Node]:
 _SOON_FULL = 4_000
 _START = "start"
 _LEAVES = 4  # of a tree that is tried out while nearly empty
-# Of 100,000 leaves so small a mass each is drawn in about one run in four while the tree is filled, of less hardly ever.
+# Of 100,000 leaves one with so small a mass is drawn in about one run of four while the tree is filled.
 _LEAST_START = 1e-8
 _OFTEN = {
     Grain.WHOLE: ", and the masses are cut off to whole numbers",

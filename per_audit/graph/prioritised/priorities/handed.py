@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
+_VARYING = ("range", "element", "loop", "draw", "found", "at", "item", "call")  # what one slot has and another has not
+
 
 def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[ir.Node, str]]]]:
     """The calls that hand over importance-sampling weights where positions are meant.
@@ -60,19 +62,34 @@ def numbers_for_positions(anatomy: Anatomy) -> Iterator[Step]:
     """
     about = anatomy.about
     for write in anatomy.writes:
-        if write.inserts or len(write.steps) < 2 or write.index is None or not _counts_rows(strip(write.index)):
+        if write.inserts or len(write.steps) < 2 or write.index is None or not _counts_rows(_slot(write.index)):
             continue
         step = write.steps[1]
         if _counts_rows(strip(anatomy.symbols.term(write.store.path, write.store.index))):
             if isinstance(step.node, ir.Call) and _leaves_positions(anatomy, write, step.node):
                 yield write.steps[0]
             continue
-        given = _given_at(anatomy, write, 1)
-        if given is None or not isinstance(step.node, ir.Call):
+        asked = ((write.steps[place].node, _given_at(anatomy, write, place)) for place in range(1, len(write.steps)))
+        call, given = next(((node, given) for node, given in asked if given is not None), (None, None))
+        if not isinstance(call, ir.Call):
             continue
-        others = (anatomy.events.value(arg.value) for arg in step.node.args if arg.value is not given)
+        others = (anatomy.events.value(arg.value) for arg in call.args if arg.value is not given)
         if any(other.tagged("draw") & about.draws for other in others):
             yield _where_counted(anatomy, write)
+
+
+def _slot(index: Term) -> Term:
+    """A position without what a tree adds to it to find the leaf: how many nodes lie before the leaves."""
+    index = strip(index)
+    while index.op in ("add", "sub") and len(index.args) == 2:
+        first, second = map(strip, index.args)
+        if not second.has(*_VARYING):
+            index = first
+        elif index.op == "add" and not first.has(*_VARYING):
+            index = second
+        else:
+            break
+    return index
 
 
 def _where_counted(anatomy: Anatomy, write: PriorityWrite) -> Step:

@@ -105,6 +105,25 @@ def test_rows_of_a_batch_are_no_positions(project, give, count):
     assert len(list(numbers_for_positions(graph.anatomy(buffer)))) == count
 
 
+@pytest.mark.parametrize("put", ["self.store[i] = abs(error) + 1e-6", "self.store.put(i, abs(error) + 1e-6)"])
+@pytest.mark.parametrize(
+    ("give", "count"),
+    [("np.arange(8), errors", 1), ("at, errors", 0), ("[at[i] for i in range(8)], errors", 0)],
+)
+def test_rows_of_a_batch_are_no_positions_where_a_tree_adds_what_lies_before_its_leaves(project, put, give, count):
+    text = MEMORY.format(take="rows, weights, at", give=give)
+    text = text.replace("self.mass[i] = abs(error) + 1e-6", put).replace(
+        "np.zeros(size), size, 0", "np.zeros(size), size, 0\n            self.store = Store(self.mass, 3)"
+    )
+    store = STORE.replace("self, mass):", "self, mass, first):\n            self.first = first")
+    store = store.replace("slot += 0", "slot += self.first").replace(
+        "[slot] = value", "[self.first - 1 + slot] = value"
+    )
+    graph = project(store + text)
+    (buffer,) = graph.buffers
+    assert len(list(numbers_for_positions(graph.anatomy(buffer)))) == count
+
+
 def test_a_position_inside_of_a_transition_is_one_beside_its_weight(project):
     graph = project("""
         import numpy as np
