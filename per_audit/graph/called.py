@@ -8,10 +8,12 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.values import External
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from per_audit.graph.interpret.events import Events
 
-
 _BY_PLACE = {"loc", "iloc"}  # how a table is asked for a row
+_COLUMNS = 3  # the fewest names of what holds one field each
 
 
 def container_name(node: ir.Node, events: Events) -> str | None:
@@ -26,6 +28,11 @@ def container_name(node: ir.Node, events: Events) -> str | None:
     if isinstance(target, ir.Attr):
         return target.attr
     return target.id if isinstance(target, ir.Name) else None
+
+
+def are_columns(nodes: Iterable[ir.Node], events: Events) -> bool:
+    """Whether what is put away together has a column in each of several attributes: none of them is the memory."""
+    return len({container_name(node, events) for node in nodes} - {None}) >= _COLUMNS
 
 
 def _container(node: ir.Node, events: Events) -> ir.Expr | None:

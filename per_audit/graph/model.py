@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
 from per_audit.graph import pipelines
-from per_audit.graph.called import container_name
+from per_audit.graph.called import are_columns, container_name
 from per_audit.graph.episodes import limits
 from per_audit.graph.gradients.backward import Gradients
 from per_audit.graph.interpret.known.reference import REFERENCE_KINDS
@@ -142,7 +142,9 @@ class ReplayGraph:
 
     def name_of(self, buffer: ReplayBuffer) -> str:
         """The name of a buffer for people: its class, or the variable or attribute that holds it."""
-        if buffer.owner is not None and not self.is_agent(buffer):
+        if buffer.owner is not None and (
+            not self.is_agent(buffer) or are_columns((store.node for store in buffer.stores), self.events)
+        ):
             return self.project.qualified(buffer.owner)
         for store in buffer.stores:
             text = container_name(store.node, self.events)

@@ -56,3 +56,45 @@ def test_a_column_under_a_key_is_called_as_what_holds_it(project):
     )
     (buffer,) = graph.buffers
     assert graph.name_of(buffer) == "past"
+
+
+@pytest.mark.parametrize(
+    ("made", "column", "name"),
+    [
+        ("self.before, self.gains, self.after = np.zeros((99, 4)), np.zeros(99), np.zeros((99, 4))", "{}", "Player"),
+        ("self.past = {'before': [], 'gains': [], 'after': []}", "past['{}']", "Player.past"),
+    ],
+)
+def test_an_agent_with_a_column_in_each_attribute_is_the_memory_itself(project, made, column, name):
+    before, gains, after = (f"self.{column.format(field)}" for field in ("before", "gains", "after"))
+    graph = project(f"""
+        import numpy as np
+
+        class Player:
+            def __init__(self, net):
+                self.net, self.count = net, 0
+                {made}
+
+            def keep(self, state, reward, following):
+                at = self.count % 99
+                {before}[at] = state
+                {gains}[at] = reward
+                {after}[at] = following
+                self.count += 1
+
+            def learn(self):
+                for at in np.random.randint(0, min(self.count, 99), 32):
+                    goal = {gains}[at] + 0.99 * self.net({after}[at]).max()
+                    loss = (self.net({before}[at]) - goal) ** 2
+                    loss.backward()
+
+        def play(env, net):
+            player, state = Player(net), env.reset()
+            while True:
+                following, reward, over = env.step(net.act(state))
+                player.keep(state, reward, following)
+                player.learn()
+                state = following
+    """)
+    (buffer,) = graph.buffers
+    assert graph.name_of(buffer) == name
