@@ -812,16 +812,16 @@ def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term, calls: Calls | None
     """How many priorities a reduction goes through in a program: of a tree often the leaves alone."""
     lower, upper = (strip(of.args[1]), strip(of.args[2])) if of.op == "slice" else (None, None)
     if upper is not None and (upper.number or 0) > 0:
-        return read(graph, [upper])  # however many there are, of a part alone
+        return read(graph, [upper], calls)  # however many there are, of a part alone
     if lower is None or (lower.data is None and lower.op == "const"):
         return anatomy.room(calls)
     if (last := -int(lower.number or 0)) > 0:
         return Capacity(last, complete=True, least=last)
     if lower.op == "neg":
-        return read(graph, [lower.args[0]])
-    before, whole = read(graph, [lower]).usual, anatomy.room(calls)
-    if before is not None and whole.usual is not None:
-        return replace(whole, largest=whole.usual - before)
+        return read(graph, [lower.args[0]], calls)
+    before, whole = read(graph, [lower], calls), anatomy.room(calls)
+    if before.largest is not None and whole.largest is not None and before.largest < whole.largest:
+        return replace(whole, largest=whole.largest - before.largest)
     return whole
 
 

@@ -362,3 +362,91 @@ def test_a_draw_of_sequences_out_of_which_another_one_takes_a_step(read, what):
     text = AGENT.format(**USUAL).replace("[self.rows[i] for i in slots]", f"{read}, [self.rows[i] for i in slots]")
     (finding,) = LinearTimeSampling().check(link([extract("agent.py", text.encode())]))
     assert f"through the probabilities of all {what} each time" in finding.message
+
+
+HEIR = """import numpy as np
+
+
+def strata(total, n):
+    return [np.random.uniform(i * total / n, (i + 1) * total / n) for i in range(n)]
+
+
+class Ring:
+    def __init__(self, size):
+        self.size, self.at = size, 0
+        self.states, self.actions, self.rewards = np.zeros((size, 4)), np.zeros(size), np.zeros(size)
+
+    def add(self, state, action, reward, next_state):
+        slot = self.at % self.size
+        self.states[slot], self.actions[slot], self.rewards[slot] = state, action, reward
+        self.nexts[slot] = next_state
+        self.at += 1
+
+
+class Ranked(Ring):
+    def __init__(self, size):
+        self.size, self.at = size, 0
+        self.states, self.actions, self.rewards = np.zeros((size, 4)), np.zeros(size), np.zeros(size)
+        self.nexts, self.sums = np.zeros((size, 4)), np.zeros(2 * size - 1)
+
+    def add(self, state, action, reward, next_state):
+        node = self.at % self.size + self.size - 1
+        super().add(state, action, reward, next_state)
+        self.put(node, max(np.max(self.sums[self.size - 1 :]), 1.0))
+
+    def empty(self):
+        self.sums = np.zeros(2 * self.size - 1)
+
+    def put(self, node, priority):
+        change = priority - self.sums[node]
+        while node >= 0:
+            self.sums[node] += change
+            node = (node - 1) // 2
+
+    def sample(self, n):
+        nodes = []
+        for mass in strata(self.sums[0], n):
+            node = 0
+            while node < self.size - 1:
+                left = 2 * node + 1
+                if mass <= self.sums[left]:
+                    node = left
+                else:
+                    mass -= self.sums[left]
+                    node = left + 1
+            nodes.append(node)
+        at = np.array(nodes) - self.size + 1
+        weights = (self.size * self.sums[nodes] / self.sums[0]) ** -0.5
+        batch = self.states[at], self.actions[at], self.rewards[at], self.nexts[at]
+        return batch, nodes, weights / weights.max()
+
+    def rate(self, nodes, errors):
+        for node, error in zip(nodes, errors):
+            self.put(node, abs(error) ** 0.6)
+
+
+def train(env, net):
+    memory, state = Ranked(40_000), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add(state, net.last, reward, next_state)
+        batch, nodes, weights = memory.sample(32)
+        errors = net.errors(batch)
+        (weights * errors**2).mean().backward()
+        memory.rate(nodes, errors.detach())
+        state = env.reset() if done else next_state
+
+
+def other(args):
+    return Ring(args.size)
+
+
+train(make(), Net())
+"""
+
+
+def test_the_leaves_of_a_tree_of_the_memory_that_draws():
+    """Not those of the base, which another part of the program makes of an unknown size."""
+    (finding,) = LinearTimeMaximum().check(link([extract("ring.py", HEIR.encode())]))
+    assert "all priorities of Ranked for their largest" in finding.message
+    assert finding.message.endswith("for 40,000")

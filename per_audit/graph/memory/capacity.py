@@ -112,9 +112,9 @@ def capacity_of(
     return _capacity(found)
 
 
-def read(graph: ReplayGraph, terms: Iterable[Term]) -> Capacity:
-    """The numbers that terms may be, as a capacity."""
-    return _capacity([number for term in terms for number in _numbers(graph, term)])
+def read(graph: ReplayGraph, terms: Iterable[Term], calls: Calls | None = None) -> Capacity:
+    """The numbers that terms may be, in the program that makes these calls, as a capacity."""
+    return _capacity([number for term in terms for number in _numbers(graph, term, _For(calls=calls))])
 
 
 def compared_around(graph: ReplayGraph, path: str, node: ir.Node) -> Capacity:

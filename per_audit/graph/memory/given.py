@@ -219,8 +219,10 @@ def _assigned(graph: ReplayGraph, term: Term) -> list[Term]:
     """What an attribute may be; what its class begins with is not where the program sets it in all that it makes."""
     told = graph.symbols.written(term)
     written = [each for each in told if each[1] is None or not _is_of_test(graph, each[1])] or told
-    own = _family_of(graph, term)
+    readers = _readers(graph, term)
+    own = {base for cls in readers for base in graph.classes.mro(cls)}
     written = [each for each in written if each[1] is None or not _is_of_sibling(graph, each[1], own)] or written
+    written = [each for each in written if each[1] is None or not _is_replaced(graph, each[1], readers)] or written
     writes = [write for _, write, _ in written if write is not None and not _is_of_constructor(write)]
     owners = {write.owner.node for write in writes}
     made = [site for owner in owners for site in graph.makers.get(owner, ()) if not is_test(site.path)]
@@ -229,22 +231,30 @@ def _assigned(graph: ReplayGraph, term: Term) -> list[Term]:
     return [value for value, write, _ in written if write is not None and not _is_of_constructor(write)]
 
 
-def _family_of(graph: ReplayGraph, term: Term) -> set[ir.Class]:
-    """The classes whose methods an object may have that reads an attribute of its own there."""
+def _readers(graph: ReplayGraph, term: Term) -> list[ir.Class]:
+    """The classes of which an object may be that reads an attribute of its own there."""
     around = class_around(graph, term.path, term.node) if term.node is not None and term.path else None
     method = graph.symbols.function_of(term.path, term.node) if around is not None and term.node is not None else None
     holder = term.node.value if isinstance(term.node, ir.Attr) else None
     if around is None or not isinstance(method, ir.Function) or not method.parameters:
-        return set()
+        return []
     if not isinstance(holder, ir.Name) or holder.id != method.parameters[0].name:
-        return set()
-    return {base for cls in (around, *graph.classes.heirs(around)) for base in graph.classes.mro(cls)}
+        return []
+    return [around, *graph.classes.heirs(around)]
 
 
 def _is_of_sibling(graph: ReplayGraph, write: ev.AttributeWrite, own: set[ir.Class]) -> bool:
     """Whether another heir of a common base sets its own attribute of the name."""
     writer = graph.project.class_of.get(write.function) if write.function is not None else None
     return bool(own) and writer is not None and writer not in own and writer in graph.classes.mro(write.owner.node)
+
+
+def _is_replaced(graph: ReplayGraph, write: ev.AttributeWrite, readers: list[ir.Class]) -> bool:
+    """Whether a base sets something in its constructor, which those of all that read it replace and do not call."""
+    if not readers or not _is_of_constructor(write):
+        return False
+    own = {graph.classes.find_method(cls, "__init__") for cls in readers}
+    return None not in own and not any(write.function in graph.reachable(method) for method in own)
 
 
 def _is_of_test(graph: ReplayGraph, write: ev.AttributeWrite) -> bool:

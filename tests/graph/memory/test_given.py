@@ -242,7 +242,7 @@ def test_what_another_heir_sets_for_itself_is_not_read_here(project, mixed, expe
             return [None] * self.size
 
     class Sized(Base):
-        def __init__(self):
+        def grow(self):
             self.size = 2_000
 
     class Both({mixed}):
@@ -252,6 +252,38 @@ def test_what_another_heir_sets_for_itself_is_not_read_here(project, mixed, expe
     Large().make()
     Sized().cut()
     Both().cut()
+    """
+    )
+    large = next(cls for cls in graph.project.classes if cls.name == "Large")
+    term = graph.symbols.term("memory.py", large.body[1].body[0].value.right)
+    assert {option.number for option in given(graph, term)} == expected
+
+
+@pytest.mark.parametrize(
+    ("begins", "expected"),
+    [
+        ("self.size = 64", {64}),
+        ("super().__init__()", {9}),
+        ("self.size = 64\n            Base.__init__(self)", {64, 9}),
+    ],
+)
+def test_what_a_constructor_sets_that_is_never_run_is_not(project, begins, expected):
+    graph = project(
+        memory=f"""
+    class Base:
+        def __init__(self):
+            self.size = 9
+
+    class Large(Base):
+        def __init__(self):
+            {begins}
+
+        def make(self):
+            return [None] * self.size
+
+
+    Base()
+    Large().make()
     """
     )
     large = next(cls for cls in graph.project.classes if cls.name == "Large")
