@@ -16,6 +16,7 @@ from per_audit.graph.interpret.values import (
     Drawn,
     External,
     Func,
+    Instance,
     Item,
     Record,
     Step,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.graph.interpret.interpreter import Interpreter
-    from per_audit.graph.interpret.values import Instance, Value
+    from per_audit.graph.interpret.values import Atom, Value
 
 _Defaults = tuple[tuple[ir.Expr, "Value | None"], ...]
 _FIRST = itemgetter(0)
@@ -42,7 +43,7 @@ class Entry:
     `given` says for which state of what is known of the parameters (`_grown`) this entry adds nothing to it.
     """
 
-    __slots__ = ("carries", "env", "given", "node", "owner")
+    __slots__ = ("carries", "classes", "env", "given", "node", "owner")
 
     def __init__(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
         self.node = node
@@ -50,6 +51,8 @@ class Entry:
         self.env = env
         self.given = -1
         self.carries = any(map(_carries, env.values()))
+        told = (atom for value in env.values() for atom in value.atoms) if self.carries else ()
+        self.classes = frozenset(atom for atom in told if isinstance(atom, ClassRef))
 
 
 class Entries:
@@ -89,6 +92,17 @@ class Entries:
         if known is None:
             known = self._entries[key] = Entry(node, owner, env)
         return known
+
+    def own_result(self, entry: Entry, result: Value) -> Value:
+        """What all calls of a function give, but for objects of the classes that it is given by other calls alone."""
+        if not any(isinstance(atom, Instance) and ClassRef(atom.node) in entry.classes for atom in result.atoms):
+            return result
+        others: set[Atom] = set()
+        for name in entry.env:
+            self.interpreter.reruns.note_read((entry.node, name))
+            others |= self.interpreter.parameters.get((entry.node, name), UNKNOWN).atoms - entry.classes
+        own = (atom for atom in result.atoms if not isinstance(atom, Instance) or ClassRef(atom.node) not in others)
+        return result._replace(atoms=frozenset(own))
 
     def bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
         """Give the first parameter of a method the object or class that it is called on."""

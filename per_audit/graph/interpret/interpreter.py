@@ -60,6 +60,7 @@ _RUNS_PER_FUNCTION, _FEWEST_RUNS = 6, 2
 _RUNS = 36_000
 _HEIRS = 4
 _PLAIN_RUNS = 2
+_CLASS_RUNS = 32  # that a function is run once for each class that it is given: it may make objects of that
 _LAMBDA_RUNS = (
     32  # a lambda; one that calls those it is given, as combinators do, would lead to all of them in any order
 )
@@ -109,6 +110,7 @@ class Interpreter:
         self._grown: dict[ir.Node, int] = defaultdict(int)  # how often what its parameters may be has grown
         self._active: set[Entry] = set()
         self._runs: dict[ir.Node, int] = {}
+        self._run_for: set[tuple[ir.Node, frozenset[ClassRef]]] = set()  # functions with classes that they are given
         self._ordered: dict[frozenset[Atom], list[Atom]] = {}
         self.reruns: Reruns[Entry] = Reruns(self._execute)
         self.redefined = Redefined(self.reruns)
@@ -134,6 +136,7 @@ class Interpreter:
             before = self.reruns.clock
             self._is_first = turn == 0 and not self.results
             self._runs.clear()
+            self._run_for.clear()
             self.classes.begin()
             self._fresh.clear()
             for path in self.project.modules:
@@ -383,11 +386,14 @@ class Interpreter:
             most = _LAMBDA_RUNS
         else:
             most = self._most_runs if root or entry.carries else _PLAIN_RUNS
+        if entry.classes and (node, entry.classes) not in self._run_for:
+            most = _CLASS_RUNS
         if entry in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
             self.reruns.note_read(summary)
             self._joined.add(node)
-            return self.results.get(summary, UNKNOWN)
+            return self.entries.own_result(entry, self.results.get(summary, UNKNOWN))
         self._runs[node] = runs + 1
+        self._run_for.add((node, entry.classes))
         self._active.add(entry)
         self.reruns.begin()
         try:

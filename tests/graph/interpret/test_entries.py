@@ -84,6 +84,36 @@ def test_a_class_that_is_chosen_elsewhere_may_be_the_default(project, value_of, 
     assert {atom.node.name for atom in value_of(graph, "maker()").atoms if isinstance(atom, Instance)} == made
 
 
+@pytest.mark.parametrize(
+    ("returned", "made"),
+    [
+        ("kind(size)", {"Last"}),
+        ("Few(size)", {"Few"}),  # whatever it is given
+        ("kind(size) if size else Many(kind)", {"Last", "Many"}),
+    ],
+)
+def test_what_a_call_makes_of_its_class_where_there_are_too_many_to_run_each(project, value_of, returned, made):
+    calls = "\n".join(f"        make({kind}, {size})" for kind in ("Few", "Many") for size in range(1, 40))
+    graph = project(f"""
+        class Few:
+            pass
+
+        class Many:
+            pass
+
+        class Last:
+            pass
+
+        def make(kind, size):
+            return {returned}
+
+{calls.replace("make(Many", "make(Few") if "Many" in returned else calls}
+        held = make(Last, 99)
+    """)
+    found = value_of(graph, "make(Last, 99)").atoms
+    assert {atom.node.name for atom in found if isinstance(atom, Instance)} == made
+
+
 _HEIR = """
     import random
     from collections import UserList, deque
