@@ -14,7 +14,7 @@ from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs, stored
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.memory.programs import programs
-from per_audit.graph.prioritised.draws.linear import BESIDE, far_dearer, linear_draws
+from per_audit.graph.prioritised.draws.linear import BESIDE, FAR_DEARER, far_dearer, linear_draws
 from per_audit.graph.recognise.draws.branches import is_ruled_out_by
 from per_audit.rule import Example, Rule
 
@@ -213,13 +213,17 @@ class DequeRandomAccess(Rule):
         beside = _beside(graph, reads)
         others = f", as are {beside} more beside it" if beside else ""
         is_beside = bool(far_dearer(linear_draws(graph, buffer), rhythm.a_step(each * (batch or _BATCH))))
+        shuffle = costs.of_shuffle(graph, first.draw, min(most, capacity))
+        is_of_shuffled = shuffle >= each * (batch or _BATCH) * FAR_DEARER
+        dearer = BESIDE if is_beside or is_of_shuffled else ""
+        dearer += f": {costs.spelled(shuffle)}, as it shuffles all positions" if is_of_shuffled else ""
         finding = self.finding(
             graph,
             first.path,
             first.node,
             f"{what} is a deque of up to {capacity:,} items{where}{others}, read at random: each read {how}, {cost}"
             f"{f', {rhythm}' if str(rhythm) else ''}"
-            f"{'' if is_filled else '; whether a run fills it is not known here'}{BESIDE if is_beside else ''}",
+            f"{'' if is_filled else '; whether a run fills it is not known here'}{dearer}",
             evidence=[
                 *(graph.evidence(path, node, "made", "the deque is made here") for path, node in made if path),
                 *(graph.evidence(read.path, read.node, "drawn", "it is read at random here") for read in reads),
@@ -229,7 +233,11 @@ class DequeRandomAccess(Rule):
         )
         is_little = rhythm.is_of_episodes if batch is None else rhythm.a_step(each * batch) < costs.LITTLE
         is_little = is_little or (not is_filled and (stored.usually_stored(graph, buffer) or LARGE) < LARGE)
-        return replace(finding, severity=Severity.INFO) if is_little or is_beside or most < LARGE else finding
+        return (
+            replace(finding, severity=Severity.INFO)
+            if is_little or is_beside or is_of_shuffled or most < LARGE
+            else finding
+        )
 
     def witness(self) -> str:
         """How many links are followed to read from blocks of 64 that are chained, as a deque's are, from either end."""

@@ -76,6 +76,28 @@ def test_each_field_that_is_read_at_the_drawn_positions_costs(read, cost):
     assert finding.message.endswith(cost)
 
 
+@pytest.mark.parametrize(
+    ("drawn", "end", "severity"),
+    [
+        (
+            "np.random.choice(len(self.rows), 32, replace=False)",
+            "; the draw costs far more: about 950 µs, as it shuffles all positions",
+            Severity.INFO,
+        ),
+        ("np.random.choice(len(self.rows), 32)", "32 once it is full", Severity.WARNING),
+        ("np.random.default_rng().choice(len(self.rows), 32, replace=False)", "once it is full", Severity.WARNING),
+        ("np.random.choice(len(self.rows), 512, replace=False)", "for 512 once it is full", Severity.WARNING),
+    ],
+)
+def test_beside_a_draw_that_shuffles_all_positions_a_read_is_a_hint(drawn, end, severity):
+    text = AGENT.format(more="pass", start="train(make(), Net())").replace("import random", "import numpy as np")
+    drawn = f"batch = [self.rows[i] for i in {drawn}]"
+    text = text.replace("batch = random.sample(self.rows, 32)", drawn)
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
+    assert finding.message.endswith(end)
+    assert finding.severity is severity
+
+
 def test_another_size_that_cannot_be_read_is_told():
     text = AGENT.format(more="pass", start="train(make(), Net())")
     text = text.replace("Agent(net, **options)", "Agent(net, read() if net else 200_000)")

@@ -47,6 +47,8 @@ _ORDER, _BUILT_IN_ORDER = 6e-4, 9e-3
 _DRAWS = {"choice": 6.3e-3, "choices": 0.025, "multinomial": 0.019, OF_TENSOR: 0.019, SAMPLER: 0.019}
 _NOT_PUT_BACK = 6.5e-3
 _PUT_BACK, _COPIED, _WEIGHTS_OF_ARRAY, _SUMS = 7.5e-4, 3.5e-3, 0.06, 3.4e-3
+# numpy's older draw of positions that puts none back, which puts all of them in a random order; its newer does not.
+_SHUFFLED, _SHUFFLING = 9.5e-3, {"numpy.random.choice", "numpy.random.RandomState.choice"}
 _ADDED, _ADDED_OF_ARRAY = 0.014, 0.38  # by itertools.accumulate
 # What is done with all items before: to make an array of them, to go through them in a comprehension that makes another
 # thing of each or leaves each as it is, to raise them to a power, to do other arithmetic, to take those that a test
@@ -91,6 +93,14 @@ def of_search(graph: ReplayGraph, path: str, node: ir.Node | None, count: int) -
 def of_tree(batch: int, count: int) -> float:
     """What it costs to draw a batch from a tree over so many leaves and to update it, in loops of Python."""
     return _LEVEL * batch * math.log2(max(count, 2))
+
+
+def of_shuffle(graph: ReplayGraph, draw: Draw, count: int) -> float:
+    """What a draw out of so many positions costs that puts all of them in a random order first; 0 for another."""
+    site = graph.events.calls.get(draw.node)
+    is_older = site is not None and not _SHUFFLING.isdisjoint(site.names)
+    is_shuffle = is_older and not (draw.items or draw.weighted) and _is_put_back(graph, draw) is False
+    return _SHUFFLED * count if is_shuffle else 0.0
 
 
 def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:

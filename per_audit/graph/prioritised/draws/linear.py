@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 BESIDE = "; the draw costs far more"
 """What is said of another cost of a memory from which a draw is far dearer."""
 
+FAR_DEARER = 10
+"""How many times as much that is."""
+
 _FEW_AGAIN = 300  # priorities that are gone through for each of themselves
-_FAR_DEARER = 10  # times
 
 
 class Linear(NamedTuple):
@@ -95,7 +97,7 @@ def linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, unknown: int | None =
 
 def far_dearer(draws: Iterable[Linear], cost: float) -> list[Linear]:
     """The draws of a memory that cost so much more for each step that another cost there hardly counts."""
-    return [d for d in draws if cost > 0 and not d.is_filled and (d.a_step or 0.0) >= cost * _FAR_DEARER]
+    return [d for d in draws if cost > 0 and not d.is_filled and (d.a_step or 0.0) >= cost * FAR_DEARER]
 
 
 def of_dearer_tree(graph: ReplayGraph, draw: Linear) -> float | None:
