@@ -18,15 +18,16 @@ def is_length(node: ir.Expr) -> bool:
 
 
 def is_counter(node: ir.Expr, inside: Set[ir.Node]) -> bool:
-    """Whether a name, attribute or key is raised by one among some nodes, where something is added."""
-    return isinstance(node, (ir.Name, ir.Attr, ir.Sub)) and any(
-        isinstance(part, ir.Aug)
-        and part.op == "+"
-        and isinstance(part.value, ir.Const)
-        and part.value.value == 1
-        and _is_of_name(part.target, node)
-        for part in inside
-    )
+    """Whether a name, attribute or key is raised by one among some nodes, where something is added.
+
+    What is lowered by the length of an item is none: it counts what the items hold, such as the steps of episodes.
+    """
+    if not isinstance(node, (ir.Name, ir.Attr, ir.Sub)):
+        return False
+    changes = [part for part in inside if isinstance(part, ir.Aug) and _is_of_name(part.target, node)]
+    if any(part.op == "-" and is_length(part.value) for part in changes):
+        return False
+    return any(p.op == "+" and isinstance(p.value, ir.Const) and p.value.value == 1 for p in changes)
 
 
 def _is_of_name(one: ir.Expr, other: ir.Expr) -> bool:

@@ -38,6 +38,8 @@ def capacity(graph):
         ("[]", "if n < 700:\n        m.append(1)\n    n += 1", None, False),
         ("[]", "m.append(1)\n    n += 1\n    if n > 700:\n        m.pop(0)", 700, True),
         ("[]", "m.append(1)\n    n += 2\n    if n > 700:\n        m.pop(0)", None, False),
+        ("[]", "m.append(1)\n    n += 1\n    if n > 700:\n        n -= 1\n        m.pop(0)", 700, True),
+        ("[]", "m.append([])\n    n += 1\n    if n > 700:\n        n -= len(m[0])\n        m.pop(0)", None, False),
         ("[]", "m.append(1)\n    k['n'] += 1\n    if k['n'] > 700:\n        m.pop(0)", 700, True),
         ("[]", "m.append(1)\n    k['n'] += 1\n    if k['o'] > 700:\n        m.pop(0)", None, False),
         ("[]", "m.append(1)\n    if n < 700:\n        m[n % 700] = 1", 700, True),
