@@ -45,6 +45,11 @@ class Memory:
     def update(self, at, errors):
         self.mass[at] = (np.abs(errors) + 1e-6) ** 0.6
 """
+_PASSED = (
+    _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta):")
+    .replace("        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n", "")
+    .replace("-self.beta", "-beta")
+)
 _TRAIN = """from memory import Memory
 
 
@@ -162,7 +167,7 @@ class BetaBudgetHardcoded(Rule):
             if graph.priorities(buffer).is_reference:
                 continue
             beta = Beta(graph, graph.anatomy(buffer))
-            steps = list(_steps(beta))
+            steps = [*_steps(beta), *_steps_in_loops(beta)]
             for node, path, numbers, count in [*steps, *_schedules(beta)]:
                 function = graph.symbols.function_of(path, node)
                 if node not in seen and not is_never_asked_for(graph, buffer, function):
@@ -297,6 +302,41 @@ class BetaBudgetHardcoded(Rule):
         Example(
             "points that numbers lie between, far nearer than the steps that the command line has by default",
             {"memory.py": _GIVEN, "train.py": _INTERPOLATED},
+        ),
+        Example(
+            "a step of a variable of the loop",
+            {
+                "memory.py": _PASSED,
+                "train.py": _TRAIN.replace("    for step in", "    beta = 0.4\n    for step in").replace(
+                    "        rows, at, w = memory.sample(32)",
+                    "        beta = min(1.0, beta + STEP)  # <- PER107\n        rows, at, w = memory.sample(32, beta)",
+                )
+                + "\n\nSTEP = 0.001\n",
+            },
+        ),
+        Example(
+            "a step of a variable after the draw, in a loop inside another one",
+            {
+                "memory.py": _PASSED,
+                "train.py": """from memory import Memory
+
+
+def train(env, net, optimizer, episodes):
+    memory, beta = Memory(100), 0.4
+    for _ in range(episodes):
+        state, done = env.reset(), False
+        while not done:
+            next_state, reward, done, _ = env.step(net.act(state))
+            memory.push(state, 0, reward, next_state, done)
+            state = next_state
+            rows, at, w = memory.sample(32, min(1.0, beta))
+            beta += 0.0001  # <- PER107
+            error = net.errors(rows)
+            (w * error**2).mean().backward()
+            optimizer.step()
+            memory.update(at, error.detach().numpy())
+""",
+            },
         ),
     )
     good = (
@@ -497,6 +537,33 @@ class Agent:
                 "train.py": _INTERPOLATED.replace("  # <- PER107", "").replace("[0, 2000]", "[0, args.steps]"),
             },
         ),
+        Example(
+            "a variable of the loop that gets to 1 as the loop ends",
+            {
+                "memory.py": _PASSED,
+                "train.py": _TRAIN.replace(
+                    "    for step in range(steps)", "    beta = 0.4\n    for step in range(700)"
+                ).replace("memory.sample(32)", "memory.sample(32, beta)\n        beta = min(1.0, beta + 0.001)"),
+            },
+        ),
+        Example(
+            "a variable of the loop with a step from the length of the training",
+            {
+                "memory.py": _PASSED,
+                "train.py": _TRAIN.replace("    for step in", "    beta = 0.4\n    for step in").replace(
+                    "memory.sample(32)", "memory.sample(32, beta)\n        beta = min(1.0, beta + 0.6 / steps)"
+                ),
+            },
+        ),
+        Example(
+            "a variable that each episode begins anew",
+            {
+                "memory.py": _PASSED,
+                "train.py": _TRAIN.replace(
+                    "    for step in", "    while True:\n      beta = 0.4\n      for step in"
+                ).replace("memory.sample(32)", "memory.sample(32, beta)\n        beta = min(1.0, beta + 0.001)"),
+            },
+        ),
     )
 
 
@@ -536,6 +603,47 @@ def _steps(beta: Beta) -> Iterable[Found]:
             rounds = _rounds(beta.graph, changed.write.path, changed.write.node) if count is not None else None
             if count is None or rounds is None or not count / _FAR <= rounds <= count * _FAR:
                 yield changed.write.node, changed.write.path, numbers, count
+
+
+def _steps_in_loops(beta: Beta) -> Iterable[Found]:
+    """The steps of a beta that a loop of the caller keeps in a variable, from a number on: as above."""
+    for exponent in beta.exponents:
+        passed = [unbounded(option) for option in beta.passed(exponent)] if exponent.op == "param" else []
+        raised = [(each.args, each.node, each.path) for each in passed if each.op == "add"]
+        for sides, node, path in [*raised, *(found for each in passed for found in _raised_later(beta.graph, each))]:
+            for kept, step in zip(sides, sides[::-1], strict=True):
+                first, numbers = _before_loops(beta.graph, kept, path), beta.literals(step)
+                if node is None or first is None or numbers is None or len(numbers) != 1:
+                    continue
+                made = numbers[0].number or 0.0
+                count = (1 - first) / made if made > 0 else 0.0
+                rounds = _rounds(beta.graph, path, node)
+                if count > 1 and (rounds is None or not count / _FAR <= rounds <= count * _FAR):
+                    yield node, path, numbers, count
+
+
+def _raised_later(graph: ReplayGraph, kept: Term) -> Iterable[tuple[tuple[Term, ...], ir.Node | None, str]]:
+    """Where a loop adds to a variable of its own after the use of it: the sides of the sum, and its place."""
+    loop, name = kept.data if kept.op == "loop" else (None, "")
+    path = graph.path_of(loop.body[0]) if isinstance(loop, (ir.For, ir.While)) else None
+    if loop is None or path is None:
+        return
+    for part in ir.walk_scope(loop.body):
+        if isinstance(part, ir.Aug) and part.op == "+" and getattr(part.target, "id", "") == name:
+            yield (kept, graph.symbols.term(path, part.value)), part, path
+        if isinstance(part, ir.Assign) and part.value is not None and getattr(part.targets[0], "id", "") == name:
+            value = unbounded(graph.symbols.term(path, part.value))
+            if value.op == "add":
+                yield value.args, part, path
+
+
+def _before_loops(graph: ReplayGraph, term: Term, path: str) -> float | None:
+    """The number that a variable has before the loops that change it, where no other loop begins it anew."""
+    loop: ir.Node | None = None
+    while term.op == "loop" and isinstance(term.data[1], str):
+        loop, term = term.data[0], strip(term.args[0])
+    is_begun_once = loop is not None and next(graph.loops_around(path, loop), None) is None
+    return term.number if is_begun_once else None
 
 
 def _is_shared_out(graph: ReplayGraph, path: str, node: ir.Node, step: Term) -> bool:
