@@ -84,6 +84,71 @@ class Player:
         self.session.run(self.fit, feed_dict=fed)
         self.memory.update_priorities(chosen, sizes)  # <- PER203
 """
+_PREFIXES = """import random
+
+
+class Memory:
+    def __init__(self, size):
+        self.size, self.rows, self.at, self.top = size, [], 0, 1.0
+        self.rates, self.prefixes = [0.0] * size, [0.0] * (size + 1)
+
+    def push(self, state, action, reward, next_state, done):
+        row = (state, action, reward, next_state, done)
+        if len(self.rows) < self.size:
+            self.rows.append(row)
+        else:
+            self.rows[self.at] = row
+        self._rate(self.at, self.top)
+        self.at = (self.at + 1) % self.size
+
+    def _rate(self, slot, rate):
+        change = rate - self.rates[slot]
+        self.rates[slot] = rate
+        node = slot + 1
+        while node <= self.size:
+            self.prefixes[node] += change
+            node += node & -node
+
+    def _slot(self, mass):
+        slot, step = 0, 1 << (self.size.bit_length() - 1)
+        while step:
+            node = slot + step
+            if node <= self.size and self.prefixes[node] <= mass:
+                slot, mass = node, mass - self.prefixes[node]
+            step >>= 1
+        return min(slot, len(self.rows) - 1)
+
+    def sample(self, n, beta):
+        total = sum(self.rates)
+        slots = [self._slot(random.random() * total) for _ in range(n)]
+        weights = [(len(self.rows) * self.rates[slot] / total) ** -beta for slot in slots]
+        return [self.rows[slot] for slot in slots], slots, [w / max(weights) for w in weights]
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self._rate(slot, abs(error) ** 0.6)
+"""
+_TRAIN = """import torch
+from memory import Memory
+
+memory = Memory(10_000)
+
+
+def learn(net, target_net, optimizer, beta, gamma=0.99):
+    rows, chosen, weights = memory.sample(32, beta)
+    state, action, reward, next_state, done = (torch.tensor(column) for column in zip(*rows))
+    q = net(state).gather(1, action.unsqueeze(1)).squeeze(1)
+    with torch.no_grad():
+        goal = reward + gamma * (1 - done) * target_net(next_state).max(1)[0]
+    td = goal - q
+    (torch.tensor(weights) * td.pow(2)).mean().backward()
+    optimizer.step()
+    memory.update_priorities(chosen, td.abs().detach().numpy())
+
+
+def act(state, action, reward, next_state, done):
+    memory.push(state, action, reward, next_state, done)
+"""
 
 
 class PriorityEpsilonMissing(Rule):
@@ -186,27 +251,7 @@ class PriorityEpsilonMissing(Rule):
             "the training passes |td|, PyTorch, two files",
             {
                 "memory.py": _MEMORY,
-                "train.py": """import torch
-from memory import Memory
-
-memory = Memory(10_000)
-
-
-def learn(net, target_net, optimizer, beta, gamma=0.99):
-    rows, chosen, weights = memory.sample(32, beta)
-    state, action, reward, next_state, done = (torch.tensor(column) for column in zip(*rows))
-    q = net(state).gather(1, action.unsqueeze(1)).squeeze(1)
-    with torch.no_grad():
-        goal = reward + gamma * (1 - done) * target_net(next_state).max(1)[0]
-    td = goal - q
-    (torch.tensor(weights) * td.pow(2)).mean().backward()
-    optimizer.step()
-    memory.update_priorities(chosen, td.abs().detach().numpy())  # <- PER203
-
-
-def act(state, action, reward, next_state, done):
-    memory.push(state, action, reward, next_state, done)
-""",
+                "train.py": _TRAIN.replace("numpy())\n\n", "numpy())  # <- PER203\n\n", 1),
             },
         ),
         Example(
@@ -287,6 +332,16 @@ def step(model, beta):
         Example(
             "a tensor of a graph that is asked for, TensorFlow 1",
             {"memory.py": _MEMORY, "train.py": _SESSION},
+        ),
+        Example(
+            "priorities beside a tree of prefix sums, which knows but how they change",
+            {
+                "memory.py": _PREFIXES,
+                "train.py": _TRAIN.replace(
+                    "update_priorities(chosen, td.abs().detach().numpy())",
+                    "update(chosen, td.detach().numpy())  # <- PER203",
+                ),
+            },
         ),
     )
     good = (
@@ -381,6 +436,13 @@ def step(model, beta):
             {
                 "memory.py": bad[0].plain["memory.py"],
                 "train.py": bad[3].plain["train.py"].replace("tf.abs(td),", "tf.abs(td) + 1e-4,"),
+            },
+        ),
+        Example(
+            "priorities with an epsilon beside a tree of prefix sums",
+            {
+                "memory.py": _PREFIXES.replace("abs(error) ** 0.6)", "(abs(error) + 1e-6) ** 0.6)"),
+                "train.py": bad[-1].plain["train.py"],
             },
         ),
     )

@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf, Value
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.term import UNKNOWN_TERM
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -29,7 +30,25 @@ def drawn_by(graph: ReplayGraph, buffer: ReplayBuffer) -> frozenset[Term]:
             found |= {held for term in _ordered(graph, draw) for held in held_in(graph, term)}
         for term in compared_with(graph, source):
             found |= held_in(graph, term) or {held for nodes in _given(graph, term) for held in held_in(graph, nodes)}
-    return frozenset(found)
+    return frozenset(found | _kept_beside(graph, found))
+
+
+def _kept_beside(graph: ReplayGraph, trees: set[Term]) -> set[Term]:
+    """The arrays that keep what was put into a tree of sums, by which alone it is known how these change.
+
+    `change = new - priorities[slot]`, which is then added to sums in which no priority can be read, of a Fenwick tree.
+    """
+    allocs = {alloc for term in trees for alloc in allocs_of(graph, term)}
+    found: set[Term] = set()
+    for store in graph.events.stores.values():
+        node = store.node
+        if store.container not in allocs or not isinstance(node, ir.Aug) or node.op != "+":
+            continue
+        change = strip(graph.symbols.run(store.function, store.path).terms.get(node.value, UNKNOWN_TERM))
+        old = strip(change.args[1]) if change.op == "sub" else UNKNOWN_TERM
+        if old.op == "at" and old.args[0].op == "field":
+            found.add(old.args[0])
+    return {term for term in found - trees if is_container(graph, term)}
 
 
 def keys_drawn_by(graph: ReplayGraph, buffer: ReplayBuffer, held: Collection[Term]) -> frozenset[int | str]:

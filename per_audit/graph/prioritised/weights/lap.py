@@ -52,7 +52,7 @@ def _is_bounded(symbols: Symbols, term: Term) -> bool:
     if term.op not in ("clip", "maximum"):
         return False
     for low in term.args[1:2] if term.op == "clip" else term.args:
-        numbers = [option.number for option in (low, *symbols.options(low))]
+        numbers = [option.number for option in (low, *alternatives(symbols.expanded(low)))]
         known = [number for number in numbers if number is not None]
         if any(number >= 0.1 for number in known) or (not known and low.op in ("param", "field", "global")):
             return True

@@ -105,3 +105,35 @@ def test_a_loss_object_that_the_constructor_makes(project, memory_text, loss, kn
     graph = project(memory=memory_text(), train=learner)
     (buffer,) = graph.buffers
     assert clamps_like_lap(graph.priorities(buffer)) is known
+
+
+@pytest.mark.parametrize(
+    ("floor", "made", "known"),
+    [
+        ("floor=1e-6", "Learner(net)", False),
+        ("floor=1.0", "Learner(net)", True),
+        ("floor", "Learner(net, settings.floor)", True),
+    ],
+)
+def test_a_bound_that_the_memory_is_made_with(project, memory_text, floor, made, known):
+    learner = f"""
+    import torch.nn.functional as F
+    from memory import Memory
+
+    class Learner:
+        def __init__(self, net, {floor}):
+            self.net, self.memory, self.floor = net, Memory(64), floor
+
+        def learn(self):
+            self.memory.push(1, 2, 3.0, 4, False)
+            rows, at, weights = self.memory.sample(8, 0.4)
+            errors = (self.net(rows) - 1).abs()
+            self.memory.update(at, [max(error, self.floor) for error in errors])
+            F.smooth_l1_loss(self.net(rows), 0).backward()
+
+    def main(net, settings):
+        {made}.learn()
+    """
+    graph = project(memory=memory_text(), train=learner)
+    (buffer,) = graph.buffers
+    assert clamps_like_lap(graph.priorities(buffer)) is known
