@@ -16,7 +16,7 @@ from per_audit.graph.symbolic.term import const
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.anatomy import Anatomy, WeightFormula
 
 _BUILDERS = {
     "__init__",
@@ -54,13 +54,19 @@ class Beta:
         """The exponents of the weights, without their sign."""
         found: dict[Term, None] = {}
         for formula in self.anatomy.formulas:
-            if not formula.base.has(*CHOSEN) and not self.symbols.expanded(formula.base).has(*CHOSEN):
+            if not self._is_of_drawn(formula):
                 continue  # a power of something else, near the training
             exponent = strip(formula.exponent)
             while (turned := _turned(exponent)) is not None:
                 exponent = strip(turned)
             found.update(dict.fromkeys(map(_unsigned, self._called(alternatives(exponent)))))
         return list(found)
+
+    def _is_of_drawn(self, formula: WeightFormula) -> bool:
+        """Whether a power is of what was drawn; of the nodes of a tree, terms do not tell which of them it was."""
+        if formula.base.has(*CHOSEN) or self.symbols.expanded(formula.base).has(*CHOSEN):
+            return True
+        return not self.anatomy.buffer.sources.isdisjoint(self.graph.events.value(formula.node).tagged("draw"))
 
     def _called(self, options: tuple[Term, ...]) -> tuple[Term, ...]:
         """What of an exponent remains where every caller gives it: the stand-in for None is never used then."""

@@ -89,3 +89,71 @@ def test_a_bound_is_no_part_of_the_step():
 def test_a_number_is_an_exponent_without_its_sign(project):
     graph = project("HALF = 0.5\n" + MAIN.replace("-BETA", "(-HALF)").replace("CHANGE", "pass").replace("GIVEN", "1"))
     assert [exponent.number for exponent in Beta(graph, graph.anatomy(graph.buffers[0])).exponents] == [0.5]
+
+
+@pytest.mark.parametrize(("raised", "known"), [("shares", ["param[sample.beta]"]), ("self.ages", [])])
+def test_a_power_of_what_the_nodes_of_a_tree_hold(project, raised, known):
+    graph = project(
+        memory=f"""
+            import random
+            import numpy as np
+
+            class Knot:
+                def __init__(self, left, right, mass, slot):
+                    self.left, self.right, self.mass, self.slot, self.parent = left, right, mass, slot, None
+                    if left is not None:
+                        left.parent = right.parent = self
+
+            def find(knot, mass):
+                if knot.left is None:
+                    return knot
+                if mass <= knot.left.mass:
+                    return find(knot.left, mass)
+                return find(knot.right, mass - knot.left.mass)
+
+            def rate(knot, mass):
+                change, knot.mass = mass - knot.mass, mass
+                while knot.parent is not None:
+                    knot = knot.parent
+                    knot.mass += change
+
+            class Memory:
+                def __init__(self):
+                    self.rows, self.at, self.ages = [None] * 2, 0, np.ones(2)
+                    self.leaves = [Knot(None, None, 0.0, slot) for slot in range(2)]
+                    self.root = Knot(*self.leaves, 0.0, None)
+
+                def add(self, state, action, reward, next_state, done):
+                    self.rows[self.at] = (state, action, reward, next_state, done)
+                    rate(self.leaves[self.at], 1.0)
+                    self.at = 1 - self.at
+
+                def update(self, slots, errors):
+                    for slot, error in zip(slots, errors):
+                        rate(self.leaves[slot], abs(error) + 1e-6)
+
+                def sample(self, n, beta):
+                    knots = [find(self.root, random.uniform(0, self.root.mass)) for _ in range(n)]
+                    shares = np.array([knot.mass / self.root.mass for knot in knots])
+                    weights = (2 * {raised}) ** -beta
+                    return [self.rows[knot.slot] for knot in knots], weights, [knot.slot for knot in knots]
+        """,
+        train="""
+            import torch
+            from memory import Memory
+
+            def train(env, net, optimizer):
+                memory, state = Memory(), env.reset()
+                for step in range(1000):
+                    next_state, reward, done, _ = env.step(net.act(state))
+                    memory.add(state, 0, reward, next_state, done)
+                    state = next_state
+                    rows, weights, slots = memory.sample(2, 0.4)
+                    errors = net.errors(rows)
+                    (torch.as_tensor(weights) * errors**2).mean().backward()
+                    optimizer.step()
+                    memory.update(slots, errors.tolist())
+        """,
+    )
+    (buffer,) = graph.buffers
+    assert [repr(term) for term in Beta(graph, graph.anatomy(buffer)).exponents] == known
