@@ -11,6 +11,7 @@ from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.frequency.again import is_called_again
+from per_audit.graph.liveness.settings.switched import Switches
 from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.recognise.draws.branches import is_ruled_out
 from per_audit.graph.symbolic import alternatives, strip
@@ -239,6 +240,8 @@ class AlphaAppliedTwice(Rule):
         )
         default = _asked_by_nobody(graph, chain, first) if chain.start != STORED else None
         where_left = f", where nobody gives `{default}`; what the program calls does" if default else ""
+        if (test := _left_out(anatomy, chain)) is not None:
+            default, where_left = test, f"; not so as it stands, where `{test}` always comes out the same"
         finding = self.finding(
             graph,
             *where,
@@ -932,6 +935,19 @@ def train(env, net, optimizer):
             },
         ),
         Example(
+            "a maximum that is kept after the power, asked for where the tree counts what it holds",
+            {
+                "memory.py": bad[2]
+                .plain["memory.py"]
+                .replace("self.highest**", "(self.highest if self.tree.count > 0 else 1.0)**")
+                .replace("self.leaves, self.sums =", "self.count = 0\n        self.leaves, self.sums =")
+                .replace(
+                    "        at = leaf + self.leaves\n", "        self.count += 1\n        at = leaf + self.leaves\n"
+                )
+                .replace("1.0)**self.ALPHA)", "1.0) ** self.ALPHA)  # <- PER201")
+            },
+        ),
+        Example(
             "a maximum that is kept after the power, raised for two trees, by what is run once as well: one cause",
             {
                 "memory.py": bad[2]
@@ -1010,6 +1026,23 @@ def _asked_by_nobody(graph: ReplayGraph, chain: Chain, first: tuple[Term, ...]) 
         if all(term is not None and not _may_be(term, before) for term in passed):
             return name
     return None
+
+
+def _left_out(anatomy: Anatomy, chain: Chain) -> str | None:
+    """The test of a conditional that gives what is raised again, where the program as it stands takes the other side.
+
+    What nothing in a program changes is a setting, or was forgotten to be kept up: whoever mends that comes to it.
+    """
+    chosen, graph = strip(chain.raised[-1].args[0]), anatomy.graph
+    node = chosen.node
+    if chosen.op != "phi" or not isinstance(node, ir.IfExp) or not chosen.path:
+        return None
+    outcome = Switches(graph).outcome(chosen.path, node.test)
+    if outcome is None or trail.chains_of(
+        anatomy, graph.symbols.term(chosen.path, node.body if outcome else node.orelse)
+    ):
+        return None
+    return graph.source(chosen.path, node.test)
 
 
 def _may_be(given: Term, before: set[ir.Node | None]) -> bool:

@@ -166,3 +166,22 @@ def test_a_default_that_only_what_tries_a_memory_out_leaves_in_place(given, seve
     (finding,) = rule.check(link([extract("memory.py", (text + _OF_GIVEN.format(given=given)).encode())]))
     assert finding.severity is severity
     assert ("where nobody gives `first`" in finding.message) is (severity is Severity.INFO)
+
+
+@pytest.mark.parametrize(
+    ("counted", "test", "severity"),
+    [
+        ("", "self.tree.count > 0", Severity.INFO),
+        ("", "self.tree.count == 0", Severity.ERROR),
+        ("        self.count += 1\n", "self.tree.count > 0", Severity.ERROR),
+    ],
+)
+def test_a_maximum_that_is_asked_for_where_a_count_is_above_0_that_nothing_counts_up(counted, test, severity):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER201")
+    (text,) = (e.plain["memory.py"] for e in rule.bad if e.title == "a maximum that is kept after the power")
+    text = text.replace("self.highest**self.ALPHA", f"(self.highest if {test} else 1.0) ** self.ALPHA")
+    text = text.replace("self.leaves, self.sums =", "self.count = 0\n        self.leaves, self.sums =")
+    text = text.replace("        at = leaf + self.leaves\n", counted + "        at = leaf + self.leaves\n")
+    (finding,) = rule.check(link([extract("memory.py", (text + _OF_GIVEN.format(given="")).encode())]))
+    assert finding.severity is severity
+    assert ("`self.tree.count > 0` always comes out the same" in finding.message) is (severity is Severity.INFO)
