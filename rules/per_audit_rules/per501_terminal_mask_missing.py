@@ -283,6 +283,37 @@ class Agent:
         loss.backward()
         self.optimizer.step()
 """
+_MOMENT = """import random
+from collections import deque
+
+
+class Agent:
+    def __init__(self, model, target_model):
+        self.model, self.target_model, self.rows = model, target_model, deque(maxlen=5_000)
+
+    def learn(self, done):
+        batch = random.sample(self.rows, 32)  # <- PER001
+        values = self.model.predict([row[0] for row in batch])
+        later = self.target_model.predict([row[3] for row in batch])
+        for i, (_, action, reward, _) in enumerate(batch):
+            if done:
+                values[i][action] = reward
+            else:
+                values[i][action] = reward + 0.95 * max(later[i])  # <- PER501
+        self.model.fit([row[0] for row in batch], values)
+
+
+def main(env, model, target_model):
+    agent = Agent(model, target_model)
+    for _ in range(900):
+        state, done = env.reset(), False
+        while not done:
+            action = env.action_space.sample()
+            next_state, reward, done, _ = env.step(action)
+            agent.rows.append((state, action, reward, next_state))
+            state = next_state
+            agent.learn(done)
+"""
 _PLANE = """import math
 
 import numpy as np
@@ -1270,6 +1301,7 @@ for episode in range(3_000):
                 "agent.py": _COIN,
             },
         ),
+        Example("one flag, of the episode that goes on, for the whole batch", {"agent.py": _MOMENT}),
     )
     good = (
         Example(
@@ -1865,5 +1897,23 @@ def main(net, optimizer, start):
         Example(
             "a coin decides which of two networks learns from the other, masked in the end",
             {"agent.py": _COIN.replace("0.99 * ahead  # <- PER501", "0.99 * ahead * (1 - d)")},
+        ),
+        Example(
+            "the flag of the step that is learnt from, which is the newest row alone",
+            {
+                "agent.py": _MOMENT.replace("  # <- PER501", "")
+                .replace("random.sample(self.rows, 32)", "[self.rows[-1]]")
+                .replace("  # <- PER001", "")
+            },
+        ),
+        Example(
+            "a sum that nothing reads",
+            {
+                "agent.py": _MOMENT.replace("  # <- PER501", "").replace(
+                    "            if done:\n                values[i][action] = reward\n            else:\n"
+                    "                values[i][action] =",
+                    "            unread =",
+                )
+            },
         ),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.episodes import endings
+from per_audit.graph.episodes import endings, moments
 from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, REWARD, STATE, role_of, role_of_name, words
 from per_audit.graph.symbolic import Term, alternatives
 
@@ -94,6 +94,9 @@ def is_unmasked(
         for body in bodies
         if (body[0], body[1]) == (target.function, target.path) or _are_related(graph, body[0], target.function)
     ]
+    own = [statements for function, path, statements in bodies if (function, path) == (target.function, target.path)]
+    if any(endings.is_forgotten(graph, target.path, target.node, statements) for statements in own):
+        return False
     told = {target.function, *_told_of_ends(graph, target, is_vain)}
     return not any(endings.looks_at_ends(graph, body, body[0] not in told, is_vain) for body in around)
 
@@ -103,10 +106,10 @@ def _told_of_ends(graph: ReplayGraph, target: BootstrapTarget, is_vain: endings.
 
     Not what an environment has just said, which is on its way into the memory.
     """
-    said = endings.fresh(graph, target.function, target.path)
+    said = moments.fresh(graph, target.function, target.path)
     for site in graph.calls_of(target.function) if target.function is not None else ():
         given = [arg.value for arg in site.node.args if endings.is_end(graph, arg.value)]
-        ends = [end for end in given if not endings.is_fresh(graph, end, said)]
+        ends = [end for end in given if not moments.is_fresh(graph, end, said)]
         if any(is_vain is None or not is_vain(site.path, end) for end in ends):
             yield from (func.node for func in site.targets)
 

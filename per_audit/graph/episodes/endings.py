@@ -16,14 +16,13 @@ from per_audit.graph.episodes.environments import (
     made_in,
     never_says,
 )
+from per_audit.graph.episodes.moments import fresh, handed, is_drawn, is_fresh, steps
 from per_audit.graph.episodes.own_limits import ends_by_count_alone
 from per_audit.graph.interpret.roles import (
     ACTION,
     DONE,
     NEXT,
-    REWARD,
     is_of_run,
-    name_of,
     role_of,
     role_of_name,
     words,
@@ -33,7 +32,7 @@ from per_audit.graph.pipelines import training_modules
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -93,11 +92,6 @@ def _is_last_one(graph: ReplayGraph, node: ir.Expr, parts: set[str]) -> bool:
     return "final" in parts and parts.isdisjoint(_DENIES) and bool(known) and DONE not in known
 
 
-def is_drawn(graph: ReplayGraph, node: ir.Node) -> bool:
-    """Whether a value was computed from what was drawn."""
-    return isinstance(node, ir.Expr) and bool(graph.events.value(node).tagged("draw"))
-
-
 def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool, is_vain: Vain | None = None) -> bool:
     """Whether a body computes with, or tests, what tells the end of the episodes that were drawn.
 
@@ -122,19 +116,9 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool, is_vain: Vai
                 continue
             if _is_carried(graph, path, node):
                 continue
-        if not _is_forgotten(graph, path, node, statements):
+        if not is_forgotten(graph, path, node, statements):
             return True
     return False
-
-
-def fresh(graph: ReplayGraph, function: ev.Owner, path: str) -> set[str]:
-    """The names that a body takes the steps of an environment apart into."""
-    return {name.id for unpack in steps(graph, function, path) for name in ir.walk(unpack) if isinstance(name, ir.Name)}
-
-
-def is_fresh(graph: ReplayGraph, node: ir.Node, said: set[str]) -> bool:
-    """Whether a node is one of the names that a step was taken apart into, and nothing that was drawn."""
-    return isinstance(node, ir.Name) and node.id in said and not is_drawn(graph, node)
 
 
 def _beside_positions(statements: list[ir.Stmt]) -> set[str]:
@@ -159,7 +143,7 @@ def _chooses_by_drawn(graph: ReplayGraph, node: ir.Expr) -> bool:
     return not is_weight or any(is_end(graph, part) for part in ir.walk(node.test))
 
 
-def _is_forgotten(graph: ReplayGraph, path: str, node: ir.Expr, statements: list[ir.Stmt]) -> bool:
+def is_forgotten(graph: ReplayGraph, path: str, node: ir.Expr, statements: list[ir.Stmt]) -> bool:
     """Whether what is computed goes to a name, or into a list of a name, that is read only to be converted itself."""
     statement = graph.statement(path, node)
     name = _kept_in(statement)
@@ -192,10 +176,15 @@ def _heads(statement: ir.Node) -> list[ir.Node]:
 
 def is_conditional(graph: ReplayGraph, path: str, node: ir.Node, is_vain: Vain | None = None) -> bool:
     """Whether a node stands in a branch that is taken by what was drawn; a test that `is_vain` decides nothing."""
+    function = graph.symbols.function_of(path, node)
+    given = handed(graph, function)
     for around in graph.ancestors(path, node):
         if (
             isinstance(around, (ir.If, ir.IfExp, ir.While))
-            and any(is_drawn(graph, part) or is_end(graph, part) for part in ir.walk(around.test))
+            and any(
+                is_drawn(graph, part) or (is_end(graph, part) and not is_fresh(graph, part, given))
+                for part in ir.walk(around.test)
+            )
             and (is_vain is None or not is_vain(path, around.test))
         ):
             return True
@@ -272,20 +261,6 @@ def _hands_on(graph: ReplayGraph, node: ir.Call) -> bool:
 
 
 # -------------------------------------------------------------------- what the environment says
-
-
-def steps(graph: ReplayGraph, function: ev.Owner, path: str) -> Iterator[ir.Seq]:
-    """The target lists that a body takes a step of the environment apart into."""
-    for unpack in graph.events.unpacks.values():
-        if unpack.function is not function or unpack.path != path or len(unpack.node.items) < 3:
-            continue
-        roles = {role_of(item) for item in unpack.node.items}
-        made = graph.statement(path, unpack.node)
-        if not isinstance(made, ir.Assign) or not isinstance(made.value, (ir.Call, ir.Other)):
-            continue
-        drawn = is_drawn(graph, unpack.node.items[1]) or bool(unpack.value.tagged("draw"))
-        if {REWARD, DONE} <= roles and (not drawn or name_of(getattr(made.value, "func", None)) == "step"):
-            yield unpack.node
 
 
 def stored(buffer: ReplayBuffer) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.episodes import endings
+from per_audit.graph.episodes import endings, moments
 from per_audit.graph.interpret.roles import DONE, REWARD, role_of_name
 from per_audit.graph.interpret.values import Alloc, roles_in
 
@@ -353,7 +353,7 @@ def _flushes(graph: ReplayGraph, buffer: ReplayBuffer, found: ReturnSum) -> bool
         if not isinstance(function, ir.Function):
             continue
         path = graph.project.module_of[function].path
-        steps = set(endings.steps(graph, function, path))
+        steps = set(moments.steps(graph, function, path))
         for loop in (node for node in ir.walk_scope(function.body) if isinstance(node, _LOOPS)):
             inner = set(ir.walk(loop))
             if inner & steps:

@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.episodes import endings
+from per_audit.graph.episodes import endings, moments
 
 AGENT = """
     import random
@@ -117,7 +117,7 @@ def test_a_discount_tells_an_end_only_where_it_was_drawn(project):
         project, "s, a, r, s2, discount = random.sample(self.rows, 32)[0]\nx = discount"
     )
     (drawn,) = [
-        n for n in ir.walk(*statements) if isinstance(n, ir.Name) and n.id == "discount" and endings.is_drawn(graph, n)
+        n for n in ir.walk(*statements) if isinstance(n, ir.Name) and n.id == "discount" and moments.is_drawn(graph, n)
     ][-1:]
     assert endings.is_end(graph, drawn)
 
