@@ -51,3 +51,21 @@ def test_the_mean_of_the_weights_multiplies_every_gradient(scaled, found):
     graph = link([extract("learn.py", "\n".join(lines).encode())])
     assert product
     assert len(list(WeightsAfterReduction().check(graph))) == found
+
+
+@pytest.mark.parametrize(
+    ("beside", "found"),
+    [
+        ("self.share_coef * second", 1),
+        ("0.5 * second", 1),
+        ("self.advantages * second", 0),  # one for each transition, perhaps
+    ],
+)
+def test_losses_that_settings_scale_are_averaged_as_they_were(beside, found):
+    (example,) = (each for each in WeightsAfterReduction.bad if each.title == "a functional loss, PyTorch")
+    made, loss = "        loss = ", "F.mse_loss(q, torch.as_tensor(targets))"
+    text = example.plain["learn.py"].replace(loss, f"({loss} + {beside})")
+    text = text.replace(made, f"        second = F.mse_loss(q, q.detach() + 1)\n{made}")
+    text += "\n    def tell(self, given):\n        self.share_coef, self.advantages = given\n"
+    graph = link([extract("learn.py", text.encode())])
+    assert len(list(WeightsAfterReduction().check(graph))) == found

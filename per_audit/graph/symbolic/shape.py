@@ -67,6 +67,14 @@ def _is_joined(term: Term) -> bool:
     return term.op == "stack" and term.data in _JOINS and term.args[0].op in _OF_ROWS and term.has("draw")
 
 
+def is_called_setting(term: Term) -> bool:
+    """Whether an attribute, a parameter or an entry has the name of a plain setting: a factor, a discount."""
+    if term.op not in ("field", "param", "item"):
+        return False
+    name = term.data if term.op == "item" else term.data[1]
+    return isinstance(name, str) and not _SETTINGS.isdisjoint(words(name))
+
+
 def is_column_conflict(a: Shape | None, b: Shape | None) -> bool:
     """Whether element-wise arithmetic of the two makes every pair: one is (B,), the other (B, 1)."""
     return (a, b) in (((BATCH,), (BATCH, 1)), ((BATCH, 1), (BATCH,)))
@@ -181,7 +189,7 @@ class Shapes:
         if term.op not in ("field", "param", "global", "external", "item", "neg", "sub", "add", "minimum", "maximum"):
             return False
         if term.op == "param":
-            return not _SETTINGS.isdisjoint(words(str(term.data[1])))
+            return is_called_setting(term)
         if term.op == "item" and not isinstance(term.data, str) and term.args[0].op != "field":
             return False  # a part of a batch; the first entry of a field is the root of a tree
         if term.op == "field" and self._holds_many(term):

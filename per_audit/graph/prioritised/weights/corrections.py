@@ -13,6 +13,7 @@ from per_audit.graph.liveness.memories.shown import is_only_told
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.answers import asked
+from per_audit.graph.symbolic.shape import is_called_setting
 from per_audit.graph.symbolic.term import item_of
 
 if TYPE_CHECKING:
@@ -206,7 +207,9 @@ class Corrections:
 
     def is_scale(self, term: Term) -> bool:
         """Whether the term is one plain number for all weights: a constant, a length, a setting."""
-        return term.is_number or (self.graph.shapes.of(term) == () and not term.has("loss", "mean", "sum", "call"))
+        if term.is_number or is_called_setting(term):
+            return True
+        return self.graph.shapes.of(term) == () and not term.has("loss", "mean", "sum", "call")
 
     def is_single(self, weight: Term, shape: Shape | None) -> bool:
         """Whether the term is the weight of one transition rather than those of a batch."""
