@@ -160,7 +160,7 @@ class AttributeWrite:
 class Mass:
     """A continuous random number. One that a function compares with sums and reduces by them walks a sum tree.
 
-    `sums` are the arrays that a library's function searches for it.
+    `sums` are the arrays that a library's function searches for it. `stops`: a loop that adds numbers up ends by it.
     """
 
     node: ir.Call
@@ -170,10 +170,16 @@ class Mass:
     reduced_in: set[Owner] = field(default_factory=set)
     sums: set[ir.Expr] = field(default_factory=set)
     searched: bool = False
+    stops: bool = False
 
     @property
     def descends(self) -> bool:
         """Whether the number picks a position by cumulative priority."""
+        return self.stops or self.is_looked_up
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether sums are searched for the number, or a tree of them is walked down with it."""
         return self.searched or not self.compared_in.isdisjoint(self.reduced_in)
 
 

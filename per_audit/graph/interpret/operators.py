@@ -13,6 +13,7 @@ from per_audit.graph.interpret.known import mappings
 from per_audit.graph.interpret.known.draws import SUMS, same
 from per_audit.graph.interpret.known.externals import REDUCTIONS
 from per_audit.graph.interpret.roles import EARNED, is_beta, name_of, words
+from per_audit.graph.interpret.running import running
 from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
 if TYPE_CHECKING:
@@ -260,7 +261,16 @@ class Operators:
                 self.interpreter.draws.note_compared(mass, frame)
                 for sums in halved(sides, frame):
                     self.interpreter.draws.note_searched(mass, sums)
+                for loop in running(node, frame):
+                    self.interpreter.draws.note_stopping(mass, loop.added)
+                    self._tell_chosen(loop.names, mass, frame)
         return taint(*values)
+
+    def _tell_chosen(self, names: frozenset[str], mass: ir.Node, frame: Frame) -> None:
+        """What a loop has come to is drawn where it ends by a random number."""
+        tags = frozenset((kind, mass) for kind in ("draw", "index"))
+        for name in sorted(names & frame.env.keys()):
+            self.interpreter.evaluator.bind_name(name, self.interpreter.parts.spread(frame.env[name], tags), frame)
 
     def _is_coin(self, sides: tuple[ir.Expr, ...]) -> bool:
         """Whether a number is compared where it is drawn, and kept by nothing: `random() < epsilon` decides.

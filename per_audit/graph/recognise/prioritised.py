@@ -60,7 +60,7 @@ class Prioritised:
         """The numbers that may pick transitions by their sums: those that actions are chosen by are none of them.
 
         Nor is noise, which is a part of the action, nor what one of a list at hand is chosen by. What transitions are
-        read at is a position, whoever asks for it.
+        read at is a position, whoever asks for it; so it has to be where a loop that adds up stops.
         """
         masses = self.evidence.by_sums()
         if not masses:
@@ -70,7 +70,12 @@ class Prioritised:
             mass
             for mass in masses
             if self.evidence.reads_transitions(mass)
-            or (mass.node not in noise and mass.function not in choosing and not is_of_listed(self.graph, mass))
+            or (
+                mass.is_looked_up
+                and mass.node not in noise
+                and mass.function not in choosing
+                and not is_of_listed(self.graph, mass)
+            )
         ]
 
     def find(self) -> list[ReplayBuffer]:
@@ -114,7 +119,7 @@ class Prioritised:
             return False  # noise about 0
         walked = self._walkers(mass)
         makers = [mass.function, *(site.function for site in self.graph.callers.get(mass.function, ()))]
-        if self._is_searched_by(mass, makers) or (mass.function is None and walked):
+        if mass.stops or self._is_searched_by(mass, makers) or (mass.function is None and walked):
             return True
         return any(f and self.graph.reachable(f) & walked for f in makers)
 

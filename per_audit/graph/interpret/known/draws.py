@@ -69,6 +69,14 @@ class Draws:
         mass = self.interpreter.events.masses[number]
         self._note(mass, mass.sums, sums, searched=True)
 
+    def note_stopping(self, number: ir.Node, added: ir.Expr) -> None:
+        """Record that a loop which adds numbers up ends where their sum is past a continuous random number."""
+        mass = self.interpreter.events.masses[number]
+        before, mass.stops = mass.descends, True
+        mass.sums.add(added)
+        if mass.descends != before:
+            self.interpreter.reruns.touch(("mass", mass.node))
+
     def note_compared(self, number: ir.Node, frame: Frame) -> None:
         """Record that a continuous random number is compared with others."""
         mass = self.interpreter.events.masses[number]

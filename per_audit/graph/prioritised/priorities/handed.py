@@ -71,7 +71,7 @@ def numbers_for_positions(anatomy: Anatomy) -> Iterator[Step]:
             continue
         asked = ((write.steps[place].node, _given_at(anatomy, write, place)) for place in range(1, len(write.steps)))
         call, given = next(((node, given) for node, given in asked if given is not None), (None, None))
-        if not isinstance(call, ir.Call):
+        if not isinstance(call, ir.Call) or _are_drawn(anatomy, given):
             continue
         others = (anatomy.events.value(arg.value) for arg in call.args if arg.value is not given)
         if any(other.tagged("draw") & about.draws for other in others):
@@ -90,6 +90,16 @@ def _slot(index: Term) -> Term:
         else:
             break
     return index
+
+
+def _are_drawn(anatomy: Anatomy, given: ir.Expr | None) -> bool:
+    """Whether what is handed over are positions that a loop which counts had come to when a random number ended it."""
+    value = anatomy.graph.interpreter.parts.spilled(anatomy.events.value(given))
+    return any(
+        mass is not None and mass.stops
+        for source in value.tagged("index") & anatomy.about.draws
+        for mass in [anatomy.events.masses.get(source)]
+    )
 
 
 def _where_counted(anatomy: Anatomy, write: PriorityWrite) -> Step:
