@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.memory import costs
+from per_audit.graph.memory.held import UNKNOWN_COUNT, UNSEEN_COUNT
 from per_audit.graph.prioritised.draws.linear import linear_draws, of_dearer_tree
 from per_audit.rule import Example, Rule
 
@@ -180,6 +182,7 @@ class LinearTimeSampling(Rule):
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, draw: Linear) -> Finding:
         name = graph.name_of(buffer)
+        is_unseen = draw.held.most is None and buffer.owner is not None and is_named_unread(graph, buffer.owner)
         finding = self.finding(
             graph,
             draw.path,
@@ -187,13 +190,13 @@ class LinearTimeSampling(Rule):
             f"{name} draws with {draw.how}, which goes through the probabilities of "
             f"{'up to ' if draw.of_some else ''}all {'sequences' if draw.of_sequences else 'transitions'} each time"
             f"{' as long as the memory grows' if draw.is_filled else ''}"
-            f"{_cost(draw)}{f', {draw.rhythm}' if str(draw.rhythm) else ''}",
+            f"{_cost(draw, is_unseen)}{f', {draw.rhythm}' if str(draw.rhythm) else ''}",
             evidence=[graph.evidence(draw.path, draw.node, "drawn", "every probability is read at every call")],
             fix=FixOffer(title="draw from a sum tree"),
             pipeline=name,
         )
         is_little = draw.a_step is not None and draw.a_step < costs.LITTLE
-        if is_little or (draw.held.is_small and not draw.is_again) or draw.is_filled:
+        if is_little or is_unseen or (draw.held.is_small and not draw.is_again) or draw.is_filled:
             return replace(finding, severity=Severity.INFO)
         tree = of_dearer_tree(graph, draw)
         if tree is None:
@@ -611,10 +614,10 @@ class Recommender:
     )
 
 
-def _cost(draw: Linear) -> str:
+def _cost(draw: Linear, is_unseen: bool) -> str:
     """What the draw costs of all that are held, as far as that is known."""
     if draw.held.most is None:
-        return "; how many there are cannot be read here, up to 10,000 cost little"
+        return UNSEEN_COUNT if is_unseen else UNKNOWN_COUNT
     if draw.cost is None:
         return f", up to {draw.held.most:,} of them"
     cost = draw.cost * (draw.calls or 1)

@@ -12,9 +12,10 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.liveness.frequency.seldom import is_seldom
+from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
-from per_audit.graph.memory.held import SMALL, Held, grows, held
+from per_audit.graph.memory.held import SMALL, UNKNOWN_COUNT, UNSEEN_COUNT, Held, grows, held
 from per_audit.graph.memory.warmup import tests_before
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.prioritised.draws.linear import BESIDE, far_dearer, linear_draws, of_dearer_tree
@@ -402,12 +403,13 @@ class LinearTimeMaximum(Rule):
         self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, others: list[ir.Node], is_beside: bool
     ) -> Finding:
         name = graph.name_of(buffer)
-        return self.finding(
+        is_unseen = found.held.most is None and buffer.owner is not None and is_named_unread(graph, buffer.owner)
+        finding = self.finding(
             graph,
             found.path,
             found.node,
             f"`{graph.source(found.path, found.node)}` goes through all priorities of {name} for their {found.what}, "
-            f"{found.when}{_cost(found)}{BESIDE if is_beside else ''}",
+            f"{found.when}{_cost(found, is_unseen)}{BESIDE if is_beside else ''}",
             evidence=[
                 graph.evidence(found.path, found.node, "reduced", f"the {found.what} is looked for here"),
                 *(graph.evidence(found.path, other, "reduced", "or here") for other in others),
@@ -416,6 +418,7 @@ class LinearTimeMaximum(Rule):
             pipeline=name,
             form=found.what,
         )
+        return replace(finding, severity=Severity.INFO) if is_unseen else finding
 
     def witness(self) -> str:
         """How many priorities are compared to store 1,000 transitions, against a running maximum."""
@@ -725,10 +728,10 @@ class _Reduction(NamedTuple):
     a_step_of_usual: float
 
 
-def _cost(found: _Reduction) -> str:
+def _cost(found: _Reduction, is_unseen: bool) -> str:
     """What the reduction costs in a full memory, as far as that is known."""
     if found.held.most is None:
-        return "; how many there are cannot be read here, up to 10,000 cost little"
+        return UNSEEN_COUNT if is_unseen else UNKNOWN_COUNT
     return f" of up to {found.held.most:,}" if found.cost is None else f": {costs.spelled(found.cost)} for {found.held}"
 
 

@@ -210,6 +210,7 @@ class DequeRandomAccess(Rule):
         place = graph.place(path, first.alloc.node) if (path := graph.path_of(first.alloc.node)) else None
         where = f" (made at {spot(place.path, place.cell, place.line)})" if place is not None else ""
         where += ", as far as that can be read" if size.usual is None else ""
+        where = f" unless told otherwise{where}" if size.by_default else where
         beside = _beside(graph, reads)
         others = f", as are {beside} more beside it" if beside else ""
         is_beside = bool(far_dearer(linear_draws(graph, buffer), rhythm.a_step(each * (batch or _BATCH))))

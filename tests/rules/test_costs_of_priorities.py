@@ -364,6 +364,24 @@ def test_a_draw_of_sequences_out_of_which_another_one_takes_a_step(read, what):
     assert f"through the probabilities of all {what} each time" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("told", "end", "severity"),
+    [
+        ("print 'start'", "cannot be read here, up to 10,000 cost little", Severity.WARNING),
+        ("print agent.Memory(3000)", "stands in a file that cannot be parsed, up to 10,000 cost little", Severity.INFO),
+    ],
+)
+def test_a_number_that_stands_in_a_file_that_cannot_be_parsed(told, end, severity):
+    text = AGENT.format(**USUAL | {"first": "self.priorities.max()"})
+    text = text.replace("Memory(100_000)", "Memory(env.size)")
+    graph = link([extract("agent.py", text.encode())])
+    graph.unread = (f"import agent\n{told}\n".encode(),)
+    for rule in (LinearTimeSampling(), LinearTimeMaximum()):
+        (finding,) = rule.check(graph)
+        assert finding.message.removesuffix("; the draw costs far more").endswith(end)
+        assert finding.severity is severity
+
+
 HEIR = """import numpy as np
 
 

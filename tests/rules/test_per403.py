@@ -98,6 +98,18 @@ def test_beside_a_draw_that_shuffles_all_positions_a_read_is_a_hint(drawn, end, 
     assert finding.severity is severity
 
 
+def test_a_size_that_the_command_line_may_change_is_said_to_be_so():
+    text = AGENT.format(more="pass", start="train(make(), Net())").replace(
+        "import random", "import argparse\nimport random"
+    )
+    option = 'parser = argparse.ArgumentParser()\nparser.add_argument("--size", type=int, default=100_000)\n'
+    text = text.replace("Agent(net, **options)", "Agent(net, parser.parse_args().size)").replace(
+        "\n\nclass", f"\n{option}\n\nclass"
+    )
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
+    assert "a deque of up to 100,000 items unless told otherwise (made at agent.py:" in finding.message
+
+
 def test_another_size_that_cannot_be_read_is_told():
     text = AGENT.format(more="pass", start="train(make(), Net())")
     text = text.replace("Agent(net, **options)", "Agent(net, read() if net else 200_000)")

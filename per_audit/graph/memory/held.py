@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 SMALL = 10_000
 """The transitions that cost little to go through."""
 
+UNKNOWN_COUNT = "; how many there are cannot be read here, up to 10,000 cost little"
+UNSEEN_COUNT = "; how many there are stands in a file that cannot be parsed, up to 10,000 cost little"
+"""What is said where the number is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
