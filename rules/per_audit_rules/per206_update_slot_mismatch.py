@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory import narrow
-from per_audit.graph.memory.shifts import outgrown, parted
+from per_audit.graph.memory.shifts import outgrown, parted, runs_on
 from per_audit.graph.prioritised.priorities import handed, leaves
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -70,6 +70,10 @@ _ARRAYS_RIGHT = _ARRAYS.replace(
         self.at = (self.at + 1) % self.capacity
         self.size = min(self.size + 1, self.capacity)
 """,
+)
+_ONWARD = _ARRAYS_RIGHT.replace("0, 0, 1.0\n", "0, 0, 1.0\n        self.mark = 0\n").replace(
+    "        self.mass[self.at] = self.top**self.alpha\n",
+    "        self.mass[self.mark] = self.top**self.alpha  # <- PER206\n        self.mark += 1\n",
 )
 _SAVED = _ARRAYS.replace(
     """        self.rows[self.at] = (""",
@@ -539,8 +543,8 @@ class UpdateSlotMismatch(Rule):
     Reports a method that stores a transition at a pointer, moves the pointer, and then writes the transition's priority
     at the pointer, or the other way round; also where the store and the move are in a method of a base class. Reports
     transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
-    places in a ring or tree, and the reverse; and priorities that are added to a list for ever, where transitions take
-    the slots of the oldest. Reports a priority that is written to the node of a sum tree that has the
+    places in a ring or tree, and the reverse; and priorities that are added to a list for ever, or at a position that
+    nothing sets back, where transitions take the slots of the oldest. Reports a priority that is written to the node of a sum tree that has the
     number of the transition's slot, where new transitions get the leaf that many nodes further on. Reports drawn
     positions that are converted to 8 bits in a buffer of more than 256 slots, and weights, the numbers of the rows of a
     batch, or ranks in an order of the priorities, that are handed over where positions are meant. Reports positions in
@@ -614,6 +618,10 @@ class UpdateSlotMismatch(Rule):
             if outgrowing is not None and outgrowing[0].node not in shifted:
                 shifted.add(outgrowing[0].node)
                 yield self._outgrowing(graph, buffer, *outgrowing)
+            running = runs_on(anatomy)
+            if running is not None and running[0].node not in shifted:
+                shifted.add(running[0].node)
+                yield self._running_on(graph, buffer, *running)
             for finding, node in self._at_updates(graph, buffer, anatomy):
                 if node not in shifted:
                     shifted.add(node)
@@ -783,6 +791,23 @@ class UpdateSlotMismatch(Rule):
             "of priorities grows without bound",
             evidence=[
                 graph.evidence(added.path, added.node, "priority", "a priority is added behind all others here"),
+                graph.evidence(kept.path, kept.node, "stored", "a transition takes the slot of another here"),
+            ],
+            fix=FixOffer(title="write the priority at the position of the transition"),
+            pipeline=name,
+        )
+
+    def _running_on(self, graph: ReplayGraph, buffer: ReplayBuffer, added: Step, kept: Store) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            added.path,
+            added.node,
+            f"`{graph.source(added.path, added.node)}` goes on behind the last slot of {name} once it is full, while "
+            "new transitions take the slots of the oldest: each has the priority of the one that it replaced, until "
+            "an index is out of range",
+            evidence=[
+                graph.evidence(added.path, added.node, "priority", "nothing sets this position back"),
                 graph.evidence(kept.path, kept.node, "stored", "a transition takes the slot of another here"),
             ],
             fix=FixOffer(title="write the priority at the position of the transition"),
@@ -962,6 +987,7 @@ class Plain:
             "the slots of several trees are told apart, a part of the batch for each tree",
             {"tree.py": _TREE, "memory.py": _SEVERAL_AT_ONCE, "train.py": _TRAIN},
         ),
+        Example("priorities go on behind the last slot", {"memory.py": _ONWARD, "train.py": _TRAIN}),
     )
     good = (
         Example(
@@ -1112,6 +1138,23 @@ class Replay:
                     "[self.rows[(i - self.at) % self.size if self.size == self.capacity else i] for i in slots]",
                 ),
                 "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "priorities have a pointer of their own that begins again, or stops where it is full",
+            {
+                "memory.py": _ONWARD.replace("  # <- PER206", "").replace(
+                    "self.mark += 1", "self.mark = (self.mark + 1) % self.capacity"
+                ),
+                "other.py": _ONWARD.replace("  # <- PER206", "").replace(
+                    "        self.mass[self.mark] = self.top**self.alpha\n        self.mark += 1\n",
+                    "        if self.mark < self.capacity:\n"
+                    "            self.mass[self.mark] = self.top**self.alpha\n"
+                    "            self.mark += 1\n"
+                    "        else:\n"
+                    "            self.mass[self.at] = self.top**self.alpha\n",
+                ),
+                "train.py": _TRAIN + "\n\n" + _TRAIN.replace("from memory", "from other").replace("def ", "def other_"),
             },
         ),
         Example("written before the pointer moves", {"memory.py": _ARRAYS_RIGHT, "train.py": _TRAIN}),

@@ -10,6 +10,7 @@ from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.growth import has_limit, is_guarded
 from per_audit.graph.prioritised.priorities.updates import BUILDERS
+from per_audit.graph.symbolic import strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
+    from per_audit.graph.symbolic import Symbols, Term
 
 _INSORTS = {"insort", "insort_left", "insort_right"}
 
@@ -195,6 +198,76 @@ def outgrown(anatomy: Anatomy) -> tuple[ev.Store, ev.Store] | None:
     adding = {store.function for store in first}
     replacing = [s for s in anatomy.buffer.stores if s.container in rows and s.how == "index" and s.function in adding]
     return (first[0], replacing[0]) if replacing else None
+
+
+def runs_on(anatomy: Anatomy) -> tuple[Step, ev.Store] | None:
+    """What writes each new priority a slot further for ever, and what stores the transitions in a ring.
+
+    None where the pointer of the priorities is set back, or another store goes on with it.
+    """
+    symbols = anatomy.symbols
+    for write in anatomy.writes:
+        place = strip(write.index) if write.inserts and write.index is not None else None
+        if place is None or write.store.how != "index":
+            continue
+        parts = [place, *place.args] if place.op == "add" else [place]
+        if len(parts) > 1 and any(part.has("mod") for part in parts):
+            continue
+        pointers = [part for part in map(strip, parts) if part.op == "field" and _only_rises(symbols, part)]
+        held = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+        if (
+            len(pointers) != 1
+            or _is_asked_for(pointers[0].data[1], write)
+            or any(alloc.kind not in ("array", "list") for alloc in held)
+        ):
+            continue
+        ring = [
+            store
+            for store in anatomy.buffer.stores
+            if store.container not in held
+            and store.function in write.functions
+            and store.index is not None
+            and _is_ring(symbols, strip(symbols.term(store.path, store.index)))
+        ]
+        if ring:
+            moved = anatomy.graph.classes.heirs(pointers[0].data[0])
+            steps = zip(write.steps, write.functions, strict=True)
+            near = (step for step, f in steps if anatomy.class_of(f) in (pointers[0].data[0], *moved))
+            return next(near, write.outermost), ring[0]
+    return None
+
+
+def _only_rises(symbols: Symbols, pointer: Term) -> bool:
+    """Whether an attribute is 0 at first, and all that is done to it afterwards is to add 1."""
+    later = [option for option in map(strip, symbols.options(pointer)) if option.number != 0]
+    set_back = [
+        w
+        for option, w, _ in symbols.written(pointer)
+        if w is not None and getattr(w.function, "name", "") not in BUILDERS and strip(option).number is not None
+    ]
+    return bool(later) and not set_back and all(_adds_one(option, pointer) for option in later)
+
+
+def _is_asked_for(name: str, write: PriorityWrite) -> bool:
+    """Whether a function on the way of a write tests an attribute: it may end where that is too large."""
+    tests = (
+        part
+        for function in write.functions
+        for node in (ir.walk(function) if function is not None else ())
+        if isinstance(node, (ir.If, ir.IfExp, ir.While, ir.Assert))
+        for part in ir.walk(node.test)
+    )
+    return any(isinstance(part, ir.Attr) and part.attr == name for part in tests)
+
+
+def _adds_one(term: Term, pointer: Term) -> bool:
+    return term.op == "add" and pointer in term.args and any(arg.number == 1 for arg in term.args)
+
+
+def _is_ring(symbols: Symbols, place: Term) -> bool:
+    """Whether a position is one of a ring: a remainder, or an attribute that becomes one."""
+    options = [place, *map(strip, symbols.options(place))] if place.op == "field" else [place]
+    return any(option.op == "mod" for option in options)
 
 
 def _in_order(containers: Iterable[Alloc]) -> list[Alloc]:
