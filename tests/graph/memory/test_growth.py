@@ -67,7 +67,7 @@ steps = int(sys.argv[1])
 rows = []
 for step in {rounds}:
     rows.append({{"state": 0, "action": 1, "reward": 2.0, "next_state": 3, "done": False}})
-print(random.sample(rows, 8))
+learn(random.sample(rows, 8))
 """)
     stores = [found for buffer in graph.buffers for found in graph.growing_stores(buffer)]
     assert len(graph.buffers) == 1
