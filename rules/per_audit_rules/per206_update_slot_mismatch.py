@@ -544,12 +544,12 @@ class UpdateSlotMismatch(Rule):
     at the pointer, or the other way round; also where the store and the move are in a method of a base class. Reports
     transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
     places in a ring or tree, and the reverse; and priorities that are added to a list for ever, or at a position that
-    nothing sets back, where transitions take the slots of the oldest. Reports a priority that is written to the node of a sum tree that has the
-    number of the transition's slot, where new transitions get the leaf that many nodes further on. Reports drawn
-    positions that are converted to 8 bits in a buffer of more than 256 slots, and weights, the numbers of the rows of a
-    batch, or ranks in an order of the priorities, that are handed over where positions are meant. Reports positions in
-    several trees that are told apart by adding to them what goes by the tree's number, and that each tree is handed
-    back with nothing taken off.
+    nothing sets back, where transitions take the slots of the oldest. Reports a priority that is written to the node of
+    a sum tree that has the number of the transition's slot, where new transitions get the leaf that many nodes further
+    on. Reports drawn positions that are converted to 8 bits in a buffer of more than 256 slots, and weights, the
+    numbers of the rows of a batch, or ranks in an order of the priorities, that are handed over where positions are
+    meant. Reports positions in several trees that are told apart by adding to them what goes by the tree's number, and
+    that each tree is handed back with nothing taken off.
 
     ## Why is this bad
 
