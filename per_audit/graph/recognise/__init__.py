@@ -6,6 +6,7 @@ from per_audit.graph.libraries.algorithms import find_algorithms
 from per_audit.graph.libraries.buffers import find_library_buffers
 from per_audit.graph.libraries.heirs import find_heirs
 from per_audit.graph.libraries.unrewarded import is_learnt_without_rewards
+from per_audit.graph.liveness.memories.dropped import is_dropped
 from per_audit.graph.liveness.memories.late import is_made_late
 from per_audit.graph.liveness.memories.lifetimes import (
     has_idle_learners,
@@ -26,6 +27,7 @@ from per_audit.graph.recognise.uniform import Uniform
 
 _NO_MEMORIES = (
     has_idle_learners, is_only_timed, is_only_measured, is_only_converted, is_only_shown, is_replaced, is_made_late,
+    is_dropped,
 )  # fmt: skip
 
 
