@@ -28,6 +28,7 @@ FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a positi
 _COPIES = ("list", "tuple")
 _Seen = TypeVar("_Seen")
 FILLS_TENSOR = "uniform_"  # the method of a tensor that fills it with continuous random numbers, and returns it
+_BY_AXES = {"rand", "empty", "zeros", "ones", "new_empty", "new_zeros", "new_ones"}  # what takes a size for each axis
 OF_TENSOR = "Tensor.multinomial"  # the method of a tensor of masses, whose arguments stand one place further left
 
 
@@ -353,11 +354,16 @@ def is_repeated(node: ir.Call, around: ir.Node | None) -> bool:
 def _axes(node: ir.Call) -> int:
     """How many axes the array has that a call of continuous random numbers makes, as it is written there.
 
-    Axes of one row are not counted.
+    Axes of one row are not counted. What fills a tensor says nothing of them: what makes it does.
     """
-    sizes = [arg.value for arg in node.args if arg.keyword in (None, "size", "shape")]
+    made: ir.Expr = node
+    if isinstance(node.func, ir.Attr) and node.func.attr == FILLS_TENSOR:
+        made = node.func.value
+    if not isinstance(made, ir.Call):
+        return 0
+    sizes = [arg.value for arg in made.args if arg.keyword in (None, "size", "shape")]
     shapes = [size for size in sizes if isinstance(size, ir.Seq)]
-    if not shapes and ext.last(name_of(node.func) or "") != "rand":
+    if not shapes and ext.last(name_of(made.func) or "") not in _BY_AXES:
         return 0
     return sum(not _is_one(size) for size in (shapes[0].items if shapes else sizes))
 

@@ -511,6 +511,21 @@ def test_masses_that_a_tensor_is_filled_with_are_searched_for(project, drawn):
     assert buffer.kind == PRIORITISED
 
 
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("torch.empty(n)", 1),
+        ("torch.empty(n, 4)", 1),
+        ("sums.new_empty((n, 4), requires_grad=False)", 1),
+        ("sums.new_empty((n, 10, 4), requires_grad=False)", 0),
+        ("torch.zeros(n, 10, 4)", 0),
+    ],
+)
+def test_a_table_that_a_tensor_is_filled_as_is_none_that_is_searched_for(project, made, found):
+    drawn = f"{made}.uniform_(0, float(sums[-1]))"
+    assert len(project(FILLED.format(drawn=drawn, start="pass")).buffers) == found
+
+
 def test_weights_that_a_network_begins_with_draw_nothing(project):
     start = "net.weight.data.uniform_(-0.1, 0.1)"
     assert not project(FILLED.format(drawn="torch.arange(n) * part", start=start)).buffers
