@@ -365,6 +365,8 @@ class Shapes:
             sizes = term.args[1:]
             if len(sizes) == 1 and sizes[0].data in ("shape", ".size") and sizes[0].args:
                 return self.of(sizes[0].args[0], depth)
+            if len(sizes) == 1 and sizes[0].has("tuple"):
+                return None  # sizes that are put together: `(n,) + (1,) * rest`
             if len(sizes) == 1:
                 return (BATCH,) if sizes[0].number == -1 or not sizes[0].is_number else None
             rest: list[Axis] = [1 if size.number == 1 else SOME for size in sizes[1:]]

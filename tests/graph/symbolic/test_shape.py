@@ -24,6 +24,7 @@ def learn(net, p, rows, states, goals, gamma):
     unknown = rows[at]
     column = picked.reshape(-1, 1)
     alike = picked.reshape(column.shape)
+    raised = picked.reshape((32,) + (1,) * (len(goals.shape) - 1))
     viewed = torch.as_tensor(picked).view(column.size())
     actions = torch.as_tensor(picked).unsqueeze(1)
     chosen = net(states).gather(1, actions)
@@ -54,7 +55,7 @@ def learn(net, p, rows, states, goals, gamma):
     typed[0] = picked[0]
     return picked, unknown, column, alike, viewed, chosen, best, kept, pairs, width, widths, moved, beside, error, \\
         losses, averaged, rowwise, placed, filled, bent, crossed, table, summed, typed, \\
-        some, tabled, flattened, spread
+        some, tabled, flattened, spread, raised
 """
 
 
@@ -89,6 +90,7 @@ def learn(net, p, rows, states, goals, gamma):
         ("tabled", OPEN),
         ("flattened", None),
         ("spread", OPEN),
+        ("raised", None),
     ],
 )
 def test_shapes(project, name, shape):
