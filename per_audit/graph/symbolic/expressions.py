@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
 _WHOLE_VALUES = {"real", "values"}
 _MOST_SHOWN = 24
+_MOST_WITHIN = 2  # displays that are taken apart within one another: each level multiplies what is evaluated
 _STARTS = {"const", "field", "param", "global", "external", "tuple", "alloc", "object", "unknown"}
 _HOLDERS = {"alloc", "filled", "collect", "tuple", "phi"}  # what a name of the module is known by, not by what it holds
 # A library's object may stand behind these; behind others stands a number.
@@ -39,6 +40,7 @@ class Expressions:
     terms: dict[ir.Node, Term]
     yields: list[Term]
     settled: dict[str, Term]
+    within: int = 0  # comprehensions over displays that are being taken apart
 
     def eval(self, node: ir.Expr) -> Term:
         """The term of an expression, remembered in `terms`; of several evaluations all."""
@@ -320,9 +322,11 @@ class Expressions:
 
     def _comp(self, node: ir.Comp) -> Term:
         before = dict(self.env)
-        items = self._of_items(node)
-        for generator in node.generators:
-            self._bind(generator.target, self.element(self.eval(generator.iter), generator.target))
+        source = self.eval(node.generators[0].iter)  # once: a second time would double with each level
+        items = self._of_items(node, source)
+        for position, generator in enumerate(node.generators):
+            given = self.eval(generator.iter) if position else source
+            self._bind(generator.target, self.element(given, generator.target))
             for test in generator.ifs:
                 self.eval(test)
         if node.key is not None:
@@ -332,18 +336,19 @@ class Expressions:
         self.env.update(before)
         return self.make("tuple", items, node, None) if items else self.make("collect", (value,), node)
 
-    def _of_items(self, node: ir.Comp) -> tuple[Term, ...]:
+    def _of_items(self, node: ir.Comp, shown: Term) -> tuple[Term, ...]:
         """What a list is made of, one by one, that takes its items from a display: `x[i] for x in (obs, actions)`."""
         first = node.generators[0]
         if node.kind not in ("list", "generator") or len(node.generators) > 1 or first.ifs:
             return ()
-        shown = self.eval(first.iter)
-        if shown.op != "tuple" or len(shown.args) > _MOST_SHOWN:
+        if shown.op != "tuple" or len(shown.args) > _MOST_SHOWN or self.within >= _MOST_WITHIN:
             return ()
         before, items = dict(self.env), []
+        self.within += 1
         for item in shown.args:
             self._bind(first.target, item)
             items.append(self.eval(node.elt))
+        self.within -= 1
         self.env.clear()
         self.env.update(before)
         return tuple(items)

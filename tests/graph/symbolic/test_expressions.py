@@ -2,6 +2,9 @@
 
 import pytest
 
+from per_audit.facts import ir
+from per_audit.graph.symbolic.expressions import Expressions
+
 NUMPY = (
     "import pickle\nimport zlib\nfrom typing import cast\n"
     "import numpy as np\nimport torch\nimport torch.nn.functional as F\n"
@@ -127,3 +130,24 @@ def test_a_library_s_function_is_mapped_as_it_would_be_called(term_of):
     assert repr(joined) == "collect(stack[cat](element(param[f.rows])))"
     assert repr(made) == "collect(element(param[f.rows]))"
     assert [other.op for other in others] == ["call", "call"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "most"),
+    [("[y for y in ", "]", 1), ("[(", ") for y in (1, 2, 3)]", 400)],
+    ids=["of one another", "over displays"],
+)
+def test_comprehensions_within_one_another_are_not_evaluated_again_with_each_level(
+    term_of, monkeypatch, before, after, most
+):
+    seen = []
+    evaluated = Expressions.eval
+
+    def counted(self, node):
+        seen.append(node)
+        return evaluated(self, node)
+
+    monkeypatch.setattr(Expressions, "eval", counted)
+    nested = before * 8 + "rows" + after * 8
+    term_of(nested, f"def f(rows):\n    return [{nested}]\n")
+    assert 1 <= sum(isinstance(node, ir.Name) and node.id == "rows" for node in seen) <= most
