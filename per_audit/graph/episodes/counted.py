@@ -33,9 +33,8 @@ def is_raised_in(node: ir.Node, attribute: str) -> bool:
     """Whether a statement adds to a count, or appends to a list whose length is one."""
     if isinstance(node, ir.Aug):
         return node.op == "+" and _reads(node.target, attribute)
-    call = node.value if isinstance(node, ir.Do) else None
-    appends = isinstance(call, ir.Call) and isinstance(call.func, ir.Attr) and call.func.attr == "append"
-    return appends and _reads(call.func.value, attribute)  # type: ignore[union-attr]
+    called = node.value.func if isinstance(node, ir.Do) and isinstance(node.value, ir.Call) else None
+    return isinstance(called, ir.Attr) and called.attr == "append" and _reads(called.value, attribute)
 
 
 def is_count(graph: ReplayGraph, path: str, cls: ir.Class, count: ir.Expr) -> bool:

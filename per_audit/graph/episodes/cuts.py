@@ -202,7 +202,7 @@ class _Search:
         if given is None and any(called.partition(".")[0] in _ENDLESS for called in site.names):
             return
         for name in asked_for(self.graph, site) or [None]:
-            known = registrations(self.graph, name) if isinstance(name, str) else []
+            known = registrations(self.graph, name)
             if given is not None:
                 self._limited(str(name or "the environment"), given, site.path)
             elif known:

@@ -22,8 +22,10 @@ def is_make(site: ev.CallSite) -> bool:
     return any(ext.last(name) in MAKES for name in site.names)
 
 
-def registrations(graph: ReplayGraph, name: str) -> list[ev.CallSite]:
-    """Where the project registers an environment by a name; `module:name` imports a module first."""
+def registrations(graph: ReplayGraph, name: object) -> list[ev.CallSite]:
+    """Where the project registers an environment by a name, if it is one; `module:name` imports a module first."""
+    if not isinstance(name, str):
+        return []
     return [
         site
         for site in graph.events.calls.values()
@@ -49,15 +51,11 @@ def made_by_name(graph: ReplayGraph, site: ev.CallSite) -> list[ir.Class]:
     """The project's own environments that a call asks a library for; none where it may ask for others as well."""
     found: list[ir.Class] = []
     for name in asked_for(graph, site) if is_make(site) else ():
-        classes = [cls for each in _registered(graph, name) for cls in entered(graph, each)]
+        classes = [cls for each in registrations(graph, name) for cls in entered(graph, each)]
         if not classes:
             return []
         found += classes
     return found
-
-
-def _registered(graph: ReplayGraph, name: object) -> list[ev.CallSite]:
-    return registrations(graph, name) if isinstance(name, str) else []
 
 
 def stepped(graph: ReplayGraph, call: ir.Call) -> list[ir.Function]:
@@ -65,8 +63,8 @@ def stepped(graph: ReplayGraph, call: ir.Call) -> list[ir.Function]:
     if not isinstance(call.func, ir.Attr) or name_of(call.func) != "step":
         return []
     atoms = graph.events.value(call.func.value).atoms
-    sites = [graph.events.calls.get(atom.call) for atom in atoms if isinstance(atom, Result)]  # type: ignore[call-overload]
-    classes = [made_by_name(graph, site) for site in sites if site is not None]
+    calls = [atom.call for atom in atoms if isinstance(atom, Result) and isinstance(atom.call, ir.Call)]
+    classes = [made_by_name(graph, graph.events.calls[made]) for made in calls if made in graph.events.calls]
     if not classes or len(classes) < len(atoms) or not all(classes):
         return []
     steps = [graph.classes.find_method(cls, "step") for each in classes for cls in each]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.interpreter import Interpreter
 
 PUT = {"append": "append", "appendleft": "append", "add": "append", "put": "append", "put_nowait": "append",
-        "insert": "insert", "extend": "extend", "extendleft": "extend", "update": "extend"}  # fmt: skip
+       "insert": "insert", "extend": "extend", "extendleft": "extend", "update": "extend"}  # fmt: skip
 _TAKE = {"pop": "pop", "popleft": "pop", "popitem": "pop", "remove": "pop", "clear": "clear", "get": "pop",
          "get_nowait": "pop"}  # fmt: skip
 # What reads a container where it is told; a deque that is turned so far has what stood there as its first item.

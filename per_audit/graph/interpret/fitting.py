@@ -12,28 +12,31 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Func
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from per_audit.graph.interpret.interpreter import Interpreter
-    from per_audit.graph.interpret.values import Atom, Value
-
-Arguments = list[tuple[str | None, str, "Value"]]
+    from per_audit.graph.interpret.values import Arguments, Atom
 
 
 def fitting(interpreter: Interpreter, atoms: Collection[Atom], arguments: Arguments) -> Collection[Atom]:
     """What is called, without the classes, and the functions, that refuse the arguments where another takes them."""
     if len(atoms) < 2 or any(star for _, star, _ in arguments):
         return atoms
-    refusing: set[Atom] = set()
-    classes = {atom for atom in atoms if isinstance(atom, ClassRef)}
-    functions = {atom for atom in atoms if isinstance(atom, Func)}
-    if len(classes) > 1:
-        refused = {atom for atom in classes if _makes_none(interpreter, atom.node, arguments)}
-        refusing |= refused if refused != classes else set()
-    if len(functions) > 1:
-        refusals = {atom for atom in functions if _refuses(atom.node, atom.owner is not None, arguments)}
-        refusing |= refusals if refusals != functions else set()
+    refusing = _refusing([atom for atom in atoms if isinstance(atom, ClassRef)], interpreter, arguments)
+    refusing |= _refusing([atom for atom in atoms if isinstance(atom, Func)], interpreter, arguments)
     return [atom for atom in atoms if atom not in refusing] if refusing else atoms
+
+
+def _refusing(alike: Sequence[ClassRef | Func], interpreter: Interpreter, arguments: Arguments) -> set[ClassRef | Func]:
+    """Those of several that refuse the arguments; none where all do, since the call is none of them that is known."""
+    refusing = {atom for atom in alike if len(alike) > 1 and _refuses(interpreter, atom, arguments)}
+    return refusing if len(refusing) < len(alike) else set()
+
+
+def _refuses(interpreter: Interpreter, atom: ClassRef | Func, arguments: Arguments) -> bool:
+    if isinstance(atom, ClassRef):
+        return _makes_none(interpreter, atom.node, arguments)
+    return _ends_in_error(atom.node, atom.owner is not None, arguments)
 
 
 def _makes_none(interpreter: Interpreter, cls: ir.Class, arguments: Arguments) -> bool:
@@ -41,10 +44,10 @@ def _makes_none(interpreter: Interpreter, cls: ir.Class, arguments: Arguments) -
     constructor = interpreter.classes.find_method(cls, "__init__")
     if constructor is None or cls.decorators or interpreter.classes.find_method(cls, "__new__"):
         return False
-    return _refuses(constructor, True, arguments)
+    return _ends_in_error(constructor, True, arguments)
 
 
-def _refuses(function: ir.Function | ir.Lambda, is_bound: bool, arguments: Arguments) -> bool:
+def _ends_in_error(function: ir.Function | ir.Lambda, is_bound: bool, arguments: Arguments) -> bool:
     """Whether a call of a function ends in a TypeError; not said of what decorators make."""
     if not isinstance(function, ir.Function) or function.decorators:
         return False

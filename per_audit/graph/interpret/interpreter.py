@@ -60,10 +60,8 @@ _RUNS_PER_FUNCTION, _FEWEST_RUNS = 6, 2
 _RUNS = 36_000
 _HEIRS = 4
 _PLAIN_RUNS = 2
-_CLASS_RUNS = 32  # that a function is run once for each class that it is given: it may make objects of that
-_LAMBDA_RUNS = (
-    32  # a lambda; one that calls those it is given, as combinators do, would lead to all of them in any order
-)
+_CLASS_RUNS = 32  # of a function, once for each class that it is given: it may make objects of that
+_LAMBDA_RUNS = 32  # of a lambda; one that calls those it is given, as combinators do, leads to all in any order
 
 
 def _is_always_run(node: ir.Node, function: ev.Owner) -> bool:

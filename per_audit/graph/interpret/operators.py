@@ -261,9 +261,9 @@ class Operators:
                 self.interpreter.draws.note_compared(mass, frame)
                 for sums in halved(sides, frame):
                     self.interpreter.draws.note_searched(mass, sums)
-                for loop in running(node, frame):
-                    self.interpreter.draws.note_stopping(mass, loop.added)
-                    self._tell_chosen(loop.names, mass, frame)
+                for search in running(node, frame):
+                    self.interpreter.draws.note_stopping(mass, search.added)
+                    self._tell_chosen(search.names, mass, frame)
         return taint(*values)
 
     def _tell_chosen(self, names: frozenset[str], mass: ir.Node, frame: Frame) -> None:

@@ -73,10 +73,7 @@ class Draws:
     def note_stopping(self, number: ir.Node, added: ir.Expr) -> None:
         """Record that a loop which adds numbers up ends where their sum is past a continuous random number."""
         mass = self.interpreter.events.masses[number]
-        before, mass.stops = mass.descends, True
-        mass.sums.add(added)
-        if mass.descends != before:
-            self.interpreter.reruns.touch(("mass", mass.node))
+        self._note(mass, mass.sums, added, stops=True)
 
     def note_compared(self, number: ir.Node, frame: Frame) -> None:
         """Record that a continuous random number is compared with others."""
@@ -92,10 +89,11 @@ class Draws:
         if mass.function is not frame.function or not _is_once_for(number, node, frame):
             self._note(mass, mass.reduced_in, frame.function)
 
-    def _note(self, mass: ev.Mass, seen: set[_Seen], what: _Seen, searched: bool = False) -> None:
+    def _note(self, mass: ev.Mass, seen: set[_Seen], what: _Seen, searched: bool = False, stops: bool = False) -> None:
         before = mass.descends
         seen.add(what)
         mass.searched |= searched
+        mass.stops |= stops
         if mass.descends != before:
             self.interpreter.reruns.touch(("mass", mass.node))
 

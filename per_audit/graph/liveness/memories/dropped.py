@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _COMPUTE = ("builtins", "itertools", "math", "numpy", "operator", "random", "statistics", "time")
 _PLAIN = (ir.Assign, ir.Aug, ir.Do, ir.For, ir.If, ir.While, ir.Jump, ir.Return)
 # Methods of arrays that give back another one, or a number.
-_SHAPES = {"astype", "copy", "flatten", "max", "mean", "min", "ravel", "reshape", "squeeze", "sum", "tolist"}
+_OF_ARRAYS = {"astype", "copy", "flatten", "max", "mean", "min", "ravel", "reshape", "squeeze", "sum", "tolist"}
 _FAR = 4
 
 
@@ -29,13 +29,13 @@ def is_dropped(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     statements = [node for node in nodes if isinstance(node, ir.Stmt)]
     return (
         any(isinstance(node, ir.Call) and node not in graph.events.draws for node in nodes)
-        and all(map(_is_left, statements))
+        and all(map(_leaves_nothing, statements))
         and all(_computes(graph, node) for node in nodes if isinstance(node, ir.Call))
     )
 
 
-def _is_left(statement: ir.Stmt) -> bool:
-    """Whether a statement leaves nothing behind for others."""
+def _leaves_nothing(statement: ir.Stmt) -> bool:
+    """Whether a statement changes nothing but names of the function, and answers with nothing."""
     if isinstance(statement, ir.Return):
         return statement.value is None
     if isinstance(statement, ir.Do):
@@ -62,7 +62,7 @@ def _computes(graph: ReplayGraph, call: ir.Call) -> bool:
     if site.targets:
         reached = set().union(*(graph.reachable(func.node, _FAR) for func in site.targets))
         return not any(graph.learns(each) or _changes(each) for each in reached)
-    if isinstance(call.func, ir.Attr) and call.func.attr in _SHAPES:
+    if isinstance(call.func, ir.Attr) and call.func.attr in _OF_ARRAYS:
         return True
     return bool(site.names) and all(name.partition(".")[0] in _COMPUTE for name in site.names)
 

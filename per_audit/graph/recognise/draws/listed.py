@@ -18,7 +18,8 @@ def is_of_listed(graph: ReplayGraph, mass: ev.Mass) -> bool:
     What an object keeps is none of them, nor is a position that anybody else is told.
     """
     function = mass.function
-    if not mass.searched or not mass.compared_in.isdisjoint(mass.reduced_in) or not isinstance(function, ir.Function):
+    walks = not mass.compared_in.isdisjoint(mass.reduced_in)
+    if not mass.searched or walks or not isinstance(function, ir.Function):
         return False
     parents, nodes = graph.parents(mass.path), list(ir.walk_scope(function.body))
     searches = (node for node in nodes if isinstance(node, ir.Call) and ir.last_name(node.func) in SEARCHES)
