@@ -34,6 +34,15 @@ class _Told(NamedTuple):
     failures: list[Failure]
 
 
+class _Note(NamedTuple):
+    """Why the files do not run what a finding is about, though others may, and what that makes of it."""
+
+    text: str
+    is_for_others: bool
+    is_left: bool
+    is_in_vain: bool
+
+
 class Judge:
     """Links the facts of a part and asks the rules. `modules` are the facts by path, or why there are none."""
 
@@ -120,7 +129,7 @@ class Judge:
         from per_audit.graph.liveness.idle import Idle
 
         failures = [*outcome.failures, *told.failures]
-        notes: dict[Place, tuple[str, bool, bool]] = {}
+        notes: dict[Place, _Note] = {}
         if part.is_text:
             findings = with_ids(finding for finding in told.findings if _is_shown(finding))
         else:
@@ -137,27 +146,26 @@ class Judge:
                 failures.append(Failure.of(f"planning the fixes of {self._root}", error))
         of_runs = {rule.code for rule in self._rules if rule.of_runs}
         pipelines: tuple[dict[str, Any], ...] = tuple(getattr(graph, "describe", list)())
+        noted = [(each, notes[each.place]) for each in findings if each.place in notes]
         return replace(
             outcome,
             findings=tuple(findings),
             pipelines=pipelines,
             failures=tuple(failures),
-            notes=tuple((each.id, notes[each.place][0]) for each in findings if each.place in notes),
-            costs=frozenset(
-                each.id for each in findings if each.rule in of_runs and each.place in notes and notes[each.place][1]
+            notes=tuple((each.id, note.text) for each, note in noted),
+            hints=frozenset(
+                each.id for each, note in noted if note.is_in_vain or (note.is_for_others and each.rule in of_runs)
             ),
-            left=frozenset(each.id for each in findings if each.place in notes and notes[each.place][2]),
+            left=frozenset(each.id for each, note in noted if note.is_left),
         )
 
     def _as_run(
-        self, told: list[tuple[Finding, Idle]], notes: dict[Place, tuple[str, bool, bool]], failures: list[Failure]
+        self, told: list[tuple[Finding, Idle]], notes: dict[Place, _Note], failures: list[Failure]
     ) -> list[Finding]:
         """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none.
 
-        What others may run is noted in `notes`, by its place, whether it is there for others alone, and whether it is
-        left over. What a rule
-        itself says as a hint, since it is only tried out, is told beside a program as well. What code would cost that
-        is never run costs nothing.
+        What others may run is noted in `notes`, by its place. What a rule itself says as a hint, since it is only
+        tried out, is told beside a program as well. What code would cost that is never run costs nothing.
         """
         found = []
         of_runs = {rule.code for rule in self._rules if rule.of_runs}
@@ -166,16 +174,14 @@ class Judge:
             try:
                 with deep_stack():
                     why = idle.why(finding.place) or _why_unweighted(finding, idle) or _why_apart(finding, idle)
-                    note = idle.note(finding.place) if why is None else None
-                    is_for_others = note is not None and idle.is_for_others(finding.place)
-                    is_left = note is not None and idle.is_left(finding.place)
+                    note = _note(idle, finding.place) if why is None else None
             except Exception as error:
                 failures.append(Failure.of(f"what is run of {self._root}", error))
-                why, note, is_for_others, is_left = None, None, False, False
+                why, note = None, None
             if why is None:
                 found.append(finding)
                 if note is not None:
-                    notes[finding.place] = note, is_for_others, is_left
+                    notes[finding.place] = note
             elif finding.rule in of_runs:
                 continue
             elif finding.severity is not Severity.INFO or (idle.is_beside and finding.rule not in hints):
@@ -210,6 +216,13 @@ def _verified(root: Path, paths: Iterable[str]) -> bool:
         return is_current(project_root(root), [root / path for path in paths])
     except UserError:
         return False
+
+
+def _note(idle: Idle, place: Place) -> _Note | None:
+    text = idle.note(place)
+    if text is None:
+        return None
+    return _Note(text, idle.is_for_others(place), idle.is_left(place), idle.is_in_vain(place))
 
 
 def _why_unweighted(finding: Finding, idle: Idle) -> str | None:

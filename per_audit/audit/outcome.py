@@ -24,8 +24,9 @@ class Outcome:
     that the files make a replay buffer and draw from it. `without_unmade` is the same without the buffers that nothing
     in them makes, and with those that they only try out as hints, None where there are none of either: such a class is
     no memory of a project that has another in use. `notes` say of findings, by their ids, why the files do not run what
-    they are about, though others may; `costs` are those of them, by their ids, about what it costs others, and `left`
-    those about what nothing in the files makes or calls. `trains` says that something in them learns, run or not.
+    they are about, though others may; `hints` are those of them, by their ids, about what it costs others, and about
+    what a program makes and does not use; `left` those about what nothing in the files makes or calls. `trains` says
+    that something in them learns, run or not.
     `failures` are the steps in which per-audit itself failed; the others went on without them.
     """
 
@@ -37,17 +38,18 @@ class Outcome:
     in_use: bool = False
     without_unmade: Outcome | None = None
     notes: tuple[tuple[str, str], ...] = ()
-    costs: frozenset[str] = frozenset()
+    hints: frozenset[str] = frozenset()
     left: frozenset[str] = frozenset()
     trains: bool = False
 
     def with_notes(self, is_program: bool, but: Collection[str] = ()) -> Outcome:
         """The same with the notes in the messages, and as hints what runs cost that nobody knows.
 
-        So is what a program (`is_program`) leaves lying; memories where nothing learns may be there for those who do.
+        So are `hints`, and what a program (`is_program`) leaves lying; memories where nothing learns may be there for
+        those who do.
         Of the files `but` others may run what these do not.
         """
-        hints = self.costs | self.left if is_program else self.costs
+        hints = self.hints | self.left if is_program else self.hints
         others = {each.id for each in self.findings if each.place.path in but}
         notes = {name: note for name, note in self.notes if name not in others}
         told = (

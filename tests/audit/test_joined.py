@@ -439,3 +439,44 @@ def test_functions_of_modules_that_a_program_names_by_a_text_are_run(tmp_path, b
     told = audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings
     assert {f.severity is Severity.ERROR for f in told if "run_one" in f.place.path} == {is_run}
     assert {f.severity is Severity.ERROR for f in told if "run_two" in f.place.path} == {True}
+
+
+UNASKED = """import random
+from collections import deque
+
+class Ring:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+
+    def put(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def take(self, n):
+        return random.sample(self.rows, n)
+
+class Player:
+    def __init__(self, size):
+        self.ring = Ring(size)
+
+    def train(self, net, target, states, rewards):
+        return (net(states) - rewards - target(states)) ** 2
+
+"""
+STARTS = 'if __name__ == "__main__":\n    print(Player(1000).train(net, target, states, rewards))\n'
+
+
+@pytest.mark.parametrize(
+    ("start", "severity"),
+    [
+        (STARTS, Severity.INFO),
+        (STARTS.replace("print", "print(play()) if net else print") + "def play():\n    return 1\n", Severity.INFO),
+        ("def begin():\n    return Player(1000)\n" + STARTS.replace("Player(1000)", "begin()"), Severity.INFO),
+        ("def begin():\n    return Player(1000)\n", Severity.ERROR),  # for others, who may draw from it
+        ('if __name__ == "__main__":\n    print(Player(1000).ring.rows)\n', Severity.ERROR),  # only looked at
+        ("", Severity.ERROR),
+    ],
+)
+def test_a_memory_that_a_script_makes_and_never_draws_from_is_a_hint_though_nothing_learns(tmp_path, start, severity):
+    found(tmp_path, {"player.py": UNASKED + start, "net.py": "def net(states):\n    return states\n"})
+    told = [each for each in audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings if each.rule == "PER001"]
+    assert [each.severity for each in told] == [severity]

@@ -11,7 +11,7 @@ from per_audit.graph.liveness.beside.apart import is_apart
 from per_audit.graph.liveness.beside.copied import Spare, spare
 from per_audit.graph.liveness.beside.demos import Trial
 from per_audit.graph.liveness.memories.unasked import looked_at, never_drawn
-from per_audit.graph.liveness.memories.usage import is_named_unread
+from per_audit.graph.liveness.memories.usage import is_named_unread, is_started_with
 from per_audit.graph.liveness.names.discarded import Discarded, discarded
 from per_audit.graph.liveness.names.lookups import Lookups
 from per_audit.graph.liveness.names.mentions import Mentions, is_another, is_meant, is_no_method
@@ -114,6 +114,15 @@ class Idle:
         reason, _ = self._found(place)
         unit = reason or self._unnamed_at(place)
         return isinstance(unit, ir.Class) or (isinstance(unit, ir.Function) and unit in self._graph.project.class_of)
+
+    def is_in_vain(self, place: Place) -> bool:
+        """Whether a place is in a method that nothing calls of an object that a file makes when it is started."""
+        if not self.is_left(place):
+            return False
+        reason, _ = self._found(place)
+        unit = reason or self._unnamed_at(place)
+        cls = self._graph.project.class_of.get(unit) if isinstance(unit, ir.Function) else None
+        return cls is not None and is_started_with(self._graph, cls)
 
     def apart(self, place: Place, drawn: Collection[str]) -> str | None:
         """Why the memories that files draw from are none of the notebook that a place is in, in words."""

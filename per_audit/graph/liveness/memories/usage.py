@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.beside.demos import Trial
 from per_audit.graph.pipelines import learns_at
 
@@ -37,6 +38,22 @@ def trains(graph: ReplayGraph) -> bool:
     """Whether anything in the files learns, by itself or by a library, whether it is run or not."""
     sites = graph.events.calls.values()
     return any(learns_at(s, graph.events) or (ir.last_name(s.node.func) == "learn" and not s.targets) for s in sites)
+
+
+def is_started_with(graph: ReplayGraph, cls: ir.Class) -> bool:
+    """Whether a file makes an object of a class when it is started, other than to try it out.
+
+    Not so a test, nor the cells of a notebook, which are gone through by hand.
+    """
+    edge, seen = list(graph.makers.get(cls, ())), set()
+    for site in edge:
+        if site.function is None and not (site.path.endswith(".ipynb") or is_test(site.path)):
+            if graph.demos.around(site.path, site.node) is None:
+                return True
+        elif site.function is not None and site.function not in seen:
+            seen.add(site.function)
+            edge += graph.callers.get(site.function, ())
+    return False
 
 
 def unused(graph: ReplayGraph) -> list[ReplayBuffer | LibraryBuffer]:
