@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
 from per_audit.graph.interpret.values import Result
-from per_audit.graph.prioritised.beta.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
+from per_audit.graph.prioritised.beta.schedule import Beta, BetaWrite, is_never_asked_for, unbounded
 from per_audit.graph.prioritised.beta.standing import COMPUTED, Standing, numbers_under, set_elsewhere
+from per_audit.graph.prioritised.beta.written import builds
 from per_audit.graph.prioritised.priorities.priorities import UNSEEN
 from per_audit.graph.prioritised.weights.dropping import is_dropped_by_all
 from per_audit.graph.prioritised.weights.one_sided import are_weights_aside

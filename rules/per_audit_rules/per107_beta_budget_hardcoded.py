@@ -84,6 +84,60 @@ _SCHEDULED = (
     .replace("    state = env", "    betas = Linear(1000, first=0.4, last=1.0)\n    state = env", 1)
     .replace("sample(32)", "sample(32, betas.at(step))")
 )
+_STEPPED = (
+    _MEMORY.replace("size, beta=0.4", "size, beta=0.4, step=0.001")
+    .replace("self.beta = beta", "self.beta, self.step = beta, step")
+    .replace("self.beta + 0.001", "self.beta + self.step")
+)
+_TWICE = (
+    _TRAIN
+    + """
+
+def train_long(env, net, optimizer, steps=5_000_000):
+    memory = Memory(100, step=0.6 / steps)
+    for step in range(steps):
+        memory.push(*env.transition(net))
+        rows, at, w = memory.sample(32)
+        error = net.errors(rows)
+        (w * error**2).mean().backward()
+        optimizer.step()
+        memory.update(at, error.detach().numpy())
+"""
+)
+_SHARED = _MEMORY.replace("sample(self, n)", "sample(self, n, count, last)").replace(
+    "min(1.0, self.beta + 0.001)", "min(1.0, 0.4 + 0.6 * count / last)"
+)
+_KEEPER = """from memory import Memory
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory = net, optimizer, Memory(100)
+        self.count = 0
+        self.last = 5000
+
+    def remember(self, state, action, reward, next_state, done):
+        self.memory.push(state, action, reward, next_state, done)
+        self.count += 1
+
+    def learn(self):
+        rows, at, w = self.memory.sample(32, self.count, self.last)
+        error = self.net.errors(rows)
+        (w * error**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(at, error.detach().numpy())
+"""
+_KEPT = """from agent import Agent
+
+
+def train(env, net, optimizer):
+    agent, state = Agent(net, optimizer), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        agent.remember(state, 0, reward, next_state, done)
+        state = next_state
+        agent.learn()
+"""
 _INTERPOLATED = """import argparse
 
 import numpy as np
@@ -197,11 +251,12 @@ class BetaBudgetHardcoded(Rule):
         ]
         is_seen = graph.priorities(buffer).weights_used()
         is_open = any(_is_left_open(graph, number) for number in numbers)
+        is_told = is_open or any(_is_told_by_others(graph, number) for number in numbers)
         finding = self.finding(
             graph,
             path,
             node,
-            f"beta of {graph.name_of(buffer)} reaches 1 {after}{', unless told otherwise' if is_open else ''}, however "
+            f"beta of {graph.name_of(buffer)} reaches 1 {after}{', unless told otherwise' if is_told else ''}, however "
             f"long the training is{'' if is_seen else UNSEEN}",
             evidence=links,
             confidence="medium",
@@ -337,6 +392,11 @@ def train(env, net, optimizer, episodes):
             memory.update(at, error.detach().numpy())
 """,
             },
+        ),
+        Example("a step that some who make a memory leave at its default", {"memory.py": _STEPPED, "train.py": _TWICE}),
+        Example(
+            "a length that the agent keeps for the draw alone",
+            {"memory.py": _SHARED, "agent.py": _KEEPER, "train.py": _KEPT},
         ),
     )
     good = (
@@ -564,6 +624,21 @@ class Agent:
                 ).replace("memory.sample(32)", "memory.sample(32, beta)\n        beta = min(1.0, beta + 0.001)"),
             },
         ),
+        Example(
+            "a step that all who make a memory give",
+            {
+                "memory.py": _STEPPED.replace("  # <- PER107", ""),
+                "train.py": _TWICE.replace("Memory(100)", "Memory(100, step=0.6 / steps)"),
+            },
+        ),
+        Example(
+            "a length that the agent keeps, and that its loop ends at",
+            {
+                "memory.py": _SHARED.replace("  # <- PER107", ""),
+                "agent.py": _KEEPER,
+                "train.py": _KEPT.replace("while True", "while agent.count < agent.last"),
+            },
+        ),
     )
 
 
@@ -572,10 +647,24 @@ Found = tuple["ir.Node", str, list[Term], "float | None"]
 
 def _is_left_open(graph: ReplayGraph, number: Term) -> bool:
     """Whether a number is the default of a parameter of a function that is called out of sight, if at all."""
+    function, _ = _defaulted(graph, number)
+    return function is not None and not graph.callers.get(function)
+
+
+def _is_told_by_others(graph: ReplayGraph, number: Term) -> bool:
+    """Whether a number is the default of a parameter that some callers leave at it, and others do not."""
+    function, name = _defaulted(graph, number)
+    calls = graph.symbols.calls_of.get(function, ()) if function is not None else ()
+    return any(name in graph.symbols.arguments(call, function, path) for call, _, path in calls if function is not None)
+
+
+def _defaulted(graph: ReplayGraph, number: Term) -> tuple[ir.Function | None, str]:
+    """The function of which a number is the default of a parameter, and the name of that."""
     around = iter(graph.ancestors(number.path, number.node)) if number.node is not None and number.path else iter(())
-    if not any(isinstance(node, ir.Parameter) for node in around):
-        return False
-    return not graph.callers.get(next((node for node in around if isinstance(node, ir.Function)), None))
+    parameter = next((node for node in around if isinstance(node, ir.Parameter)), None)
+    if parameter is None:
+        return None, ""
+    return next((node for node in around if isinstance(node, ir.Function)), None), parameter.name
 
 
 def _after(count: float | None, what: str) -> str:

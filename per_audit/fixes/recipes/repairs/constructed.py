@@ -55,7 +55,10 @@ def _has_slash(draft: Draft, path: str, function: ir.Function) -> bool:
 
 
 def pass_everywhere(draft: Draft, cls: ir.Class, name: str, value: str, note: str) -> None:
-    """Pass `name=value` wherever the class is made. Raises Refused where that is nowhere, or not written out."""
+    """Pass `name=value` wherever the class is made.
+
+    Raises Refused where that is nowhere, or not written out, and where something is passed as that already.
+    """
     sites = [site for site in draft.graph.events.calls.values() if cls in site.classes]
     if not sites:
         raise Refused(f"where {cls.name} is made is not known")
@@ -65,6 +68,8 @@ def pass_everywhere(draft: Draft, cls: ir.Class, name: str, value: str, note: st
             raise Refused(f"{where} is in no plain Python file")
         if any(arg.star for arg in site.node.args) or len(site.classes) > 1:
             raise Refused(f"what {where} makes, and with what, is not written out")
+        if name in draft.graph.symbols.arguments(site.node, constructor(draft, cls)[1], site.path):
+            raise Refused(f"{where} gives {cls.name} its {name} already")
         draft.add_argument(site.path, site.node, f"{name}={value}", note)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.recipes.schedule.declared import of_attribute
 from per_audit.fixes.recipes.schedule.numbers import number
-from per_audit.graph.prioritised.beta.schedule import builds
+from per_audit.graph.prioritised.beta.written import builds
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.graph.symbolic.symbols import takes_names
 

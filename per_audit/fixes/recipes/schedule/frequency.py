@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.recipes.schedule.counters import Count, Loop, counts, is_inner, known
 from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, REWARD, STATE, role_of_name
-from per_audit.graph.prioritised.beta.schedule import builds
+from per_audit.graph.prioritised.beta.written import builds
 from per_audit.graph.symbolic import Term, alternatives
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph.libraries.handed import may_be_asked
 from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.prioritised.anatomy import CHOSEN
+from per_audit.graph.prioritised.beta.written import builds, literals
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.term import const
 
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.anatomy import Anatomy, WeightFormula
 
-_BUILDERS = {
-    "__init__",
-    "__post_init__",
-    "__new__",
-    "build",
-    "setup",
-    "load",
-    "load_state_dict",
-    "__setstate__",
-    "reset",
-}
 _DEEPEST = 4
 
 
@@ -210,33 +200,12 @@ class Beta:
             return 1
         return -1 if all(step.op == "sub" and step.args[0] == field for step in steps) else None
 
-    def literals(self, term: Term, depth: int = _DEEPEST, told: bool = False) -> list[Term] | None:
+    def literals(self, term: Term, told: bool = False) -> list[Term] | None:
         """The numbers that a term is made of; None where anything else goes into it, such as what a caller passes.
 
         Those that callers write, as well, where `told`.
         """
-        term = strip(term)
-        if term.is_number:
-            return [term]
-        if not depth:
-            return None
-        parts: list[Term] = []
-        if term.op == "field":
-            if any(write is not None and not builds(write.function) for _, write, _ in self.symbols.written(term)):
-                return None
-            parts = self.symbols.options(term)
-        elif term.op == "param":
-            passed = [strip(given) for given, _, _ in self.symbols.passed(term)]
-            parts = self.symbols.options(term) if told or all(map(_is_of_constructor, passed)) else []
-        elif term.op in ("add", "sub", "mul", "div", "neg"):
-            parts = list(term.args)
-        found: list[Term] = []
-        for part in parts:
-            inner = self.literals(part, depth - 1, told)
-            if inner is None:
-                return None
-            found += inner
-        return found or None
+        return literals(self.graph, term, told)
 
 
 def _way_in_loop(loop: ir.For | ir.While, what: str | Term) -> int | None:
@@ -287,11 +256,6 @@ def _may_be_none(term: Term) -> bool:
     return any(option.op == "const" and option.data is None for option in alternatives(term))
 
 
-def _is_of_constructor(term: Term) -> bool:
-    """Whether a term is a parameter of a constructor, which hands it on to that of its base."""
-    return term.op == "param" and getattr(term.data[0], "name", "") == "__init__"
-
-
 def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Owner) -> bool:
     """Whether a program draws from a buffer and never asks for a method: the beta that it sets stays as it was made.
 
@@ -340,11 +304,6 @@ def _is_own_of_another(graph: ReplayGraph, path: str, node: ir.Node, cls: ir.Cla
     interpreter = graph.interpreter
     families = ({*interpreter.classes.mro(each)} for each in (own, *interpreter.classes.heirs(own)))
     return held.id == method.parameters[0].name and not any(cls in family for family in families)
-
-
-def builds(function: ev.Owner) -> bool:
-    """Whether a function builds its object, or begins it anew."""
-    return getattr(function, "name", "") in _BUILDERS
 
 
 def _turned(term: Term) -> Term | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import is_beta
-from per_audit.graph.prioritised.beta.schedule import builds
+from per_audit.graph.prioritised.beta.written import builds
 from per_audit.graph.symbolic import Term, strip
 from per_audit.graph.symbolic.term import const
 
