@@ -96,7 +96,6 @@ class ReplayGraph:
         self._priorities: dict[int, Priorities] = {}
         self._anatomies: dict[int, Anatomy] = {}
         self._weights: dict[int, Weights] = {}
-        self._paths: dict[ir.Node, str] | None = None
         # Remembered by those who follow objects: what assignments read and bind, by function or file, ...
         self.assigned: dict[str | ir.Function | ir.Lambda, list[tuple[frozenset[str], frozenset[str]]]] = {}
         self.names: dict[ir.Node, frozenset[str]] = {}  # those that are read in a node
@@ -388,6 +387,11 @@ class ReplayGraph:
         return dict(table)
 
     @cached_property
+    def resolved(self) -> frozenset[ir.Expr]:
+        """What is called, wherever that leads to functions of the project."""
+        return frozenset(site.node.func for site in self.events.calls.values() if site.targets)
+
+    @cached_property
     def made(self) -> frozenset[ir.Class]:
         """The classes that something makes an object of, and their bases."""
         sites = self.events.calls.values()
@@ -433,9 +437,7 @@ class ReplayGraph:
 
     def path_of(self, node: ir.Node) -> str | None:
         """The file that holds an expression that was interpreted."""
-        if self._paths is None:
-            self._paths = {n: path for path, module in self.project.modules.items() for n in module.nodes}
-        return self._paths.get(node)
+        return self.project.path_of(node)
 
     def ancestors(self, path: str, node: ir.Node) -> Iterator[ir.Node]:
         """The nodes around a node, innermost first."""

@@ -131,6 +131,14 @@ class Project:
             ]
         return self._naming[word]
 
+    def path_of(self, node: ir.Node) -> str | None:
+        """The file that a node stands in; none for one that no file holds."""
+        return self._paths.get(node)
+
+    @cached_property
+    def _paths(self) -> dict[ir.Node, str]:
+        return {node: path for path, module in self.modules.items() for node in module.nodes}
+
     @cached_property
     def quoted(self) -> frozenset[bytes]:
         """The words that stand alone between quotation marks."""

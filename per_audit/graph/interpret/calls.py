@@ -88,7 +88,7 @@ class Calls:
             if results and receiver.tags and any(isinstance(a, Alloc) and a.kind == "array" for a in receiver.atoms):
                 # An array in one case, as the ones that stand for weights, computed from what was drawn in another.
                 results.append(taint(receiver, *(value for _, _, value in arguments)))
-        for atom in fitting(self.interpreter, self.interpreter.ordered(callee.atoms), arguments):
+        for atom in fitting(self.interpreter, self.interpreter.order.atoms(callee.atoms), arguments):
             result = self._apply(atom, node, arguments, site, frame)
             if result is not None:
                 results.append(result)
@@ -122,7 +122,7 @@ class Calls:
     def _begin_anew(self, node: ir.Call, receiver: Value, frame: Frame) -> None:
         """`memory.__init__()` of an object that there is: it loses what it held."""
         if getattr(frame.function, "name", "") != "__init__" and isinstance(node.func, ir.Attr):
-            for atom in self.interpreter.ordered(receiver.atoms):
+            for atom in self.interpreter.order.atoms(receiver.atoms):
                 if isinstance(atom, Instance):
                     self.interpreter.targets.reset(atom, node, frame)
 
@@ -181,7 +181,7 @@ class Calls:
         named = {keyword for keyword, _, _ in arguments}
         value = self.interpreter.events.value
         bound = [(a.keyword, a.star, value(a.value)) for a in given if a.star or a.keyword not in named]
-        called = self.interpreter.ordered(self.interpreter.content_of(atom.call).atoms)
+        called = self.interpreter.order.atoms(self.interpreter.content_of(atom.call).atoms)
         own = [each for each in called if isinstance(each, (Func, ClassRef))]
         results = (self._apply(each, node, [*arguments, *bound], site, frame) for each in own)
         return join_all(result for result in results if result is not None) if own else None
@@ -279,7 +279,7 @@ class Calls:
     ) -> list[Value]:
         """Methods whose meaning depends on the receiver: of containers, of `super()`, of objects built on libraries."""
         results: list[Value] = []
-        for atom in self.interpreter.ordered(having(name, receiver, self.interpreter)):
+        for atom in self.interpreter.order.atoms(having(name, receiver, self.interpreter)):
             if isinstance(atom, Alloc):
                 results.append(containers.method(self.interpreter, atom, node, name, arguments, frame))
             elif name in _REPLACES and isinstance(atom, _REPLACES[name]):

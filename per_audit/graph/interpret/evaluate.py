@@ -146,7 +146,7 @@ class Evaluator:
     def attribute(self, value: Value, name: str, frame: Frame) -> Value:
         """`value.name`."""
         found: list[Value] = []
-        for atom in self.interpreter.ordered(value.atoms):
+        for atom in self.interpreter.order.atoms(value.atoms):
             if isinstance(atom, ModuleRef):
                 found.append(self._member(atom.path, name))
             elif isinstance(atom, (External, Result)):

@@ -100,7 +100,7 @@ def _containers(interpreter: Interpreter, joined: _Joined, target: ir.Expr) -> l
     joined to it is a transition.
     """
     whole = next(part for part in ir.walk(joined.made) if isinstance(part, ir.Expr) and _is(part, target))
-    held = [atom for atom in interpreter.ordered(interpreter.events.value(whole).atoms) if isinstance(atom, Alloc)]
+    held = [atom for atom in interpreter.order.atoms(interpreter.events.value(whole).atoms) if isinstance(atom, Alloc)]
     made = Alloc(joined.made, joined.kind)
     if isinstance(target, ir.Attr) and joined.kind == "array":
         return [made]

@@ -24,6 +24,7 @@ from per_audit.graph.interpret.known.foreign import Foreign
 from per_audit.graph.interpret.known.library import Library
 from per_audit.graph.interpret.known.views import Views
 from per_audit.graph.interpret.operators import Operators
+from per_audit.graph.interpret.order import Order
 from per_audit.graph.interpret.parts import Parts
 from per_audit.graph.interpret.redefined import Redefined
 from per_audit.graph.interpret.reruns import Reruns
@@ -37,7 +38,6 @@ from per_audit.graph.interpret.values import (
     Func,
     Instance,
     Literal,
-    Super,
     Value,
     join_all,
     of,
@@ -45,9 +45,8 @@ from per_audit.graph.interpret.values import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
-    from per_audit.graph.interpret.values import Atom
     from per_audit.graph.project import Project
 
 _Key = TypeVar("_Key")
@@ -109,10 +108,10 @@ class Interpreter:
         self._active: set[Entry] = set()
         self._runs: dict[ir.Node, int] = {}
         self._run_for: set[tuple[ir.Node, frozenset[ClassRef]]] = set()  # functions with classes that they are given
-        self._ordered: dict[frozenset[Atom], list[Atom]] = {}
+        self.order = Order(project)
         self.reruns: Reruns[Entry] = Reruns(self._execute)
         self.redefined = Redefined(self.reruns)
-        self.classes = Hierarchy(self.reruns, self.ordered)
+        self.classes = Hierarchy(self.reruns, self.order.atoms)
         self._is_first = True
         functions = max(len(project.functions), 1)
         self._most_runs = max(_FEWEST_RUNS, min(_RUNS_PER_FUNCTION, _RUNS // functions))
@@ -228,30 +227,6 @@ class Interpreter:
         frame = Frame(self.project.module_of[function], None, None, {})
         classes = self.evaluator.eval(annotation, frame) if isinstance(annotation, (ir.Name, ir.Attr)) else UNKNOWN
         return join_all(of(Instance(atom.node)) for atom in classes.atoms if isinstance(atom, ClassRef))
-
-    def ordered(self, atoms: frozenset[Atom]) -> Collection[Atom]:
-        """The atoms such that those of the project come by their places: to call them in this order is repeatable."""
-        if len(atoms) < 2:
-            return atoms
-        known = self._ordered.get(atoms)
-        if known is None:
-            known = self._ordered[atoms] = sorted(atoms, key=self._place)
-        return known
-
-    def _place(self, atom: Atom) -> tuple[str, int, str, int]:
-        """Where the function or class that an atom stands for is defined, and that of its owner."""
-        kind = type(atom)
-        if kind is Func:
-            owner = atom.owner  # type: ignore[union-attr]
-            inner = self._place(owner) if owner is not None else ("", 0)
-            return *self._definition(atom.node), *inner[:2]  # type: ignore[union-attr]
-        if kind in (Instance, ClassRef, Super):
-            return *self._definition(atom.node), "", 0  # type: ignore[union-attr]
-        return "", 0, "", 0
-
-    def _definition(self, node: ir.Node) -> tuple[str, int]:
-        module = self.project.module_of.get(node)
-        return (module.path if module is not None else ""), node.start
 
     # ---------------------------------------------------------------- modules and classes
 

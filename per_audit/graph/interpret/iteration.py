@@ -16,7 +16,7 @@ def turns_of(interpreter: Interpreter, value: Value, frame: Frame) -> Value:
     found = interpreter.parts.element(value)
     if not any(isinstance(atom, Instance) for atom in value.atoms):
         return found
-    objects = (atom for atom in interpreter.ordered(value.atoms) if isinstance(atom, Instance))
+    objects = (atom for atom in interpreter.order.atoms(value.atoms) if isinstance(atom, Instance))
     return join_all([found, *(_of_object(interpreter, each, frame) for each in objects)])
 
 
@@ -26,7 +26,7 @@ def _of_object(interpreter: Interpreter, atom: Instance, frame: Frame) -> Value:
     if (start := interpreter.classes.find_method(atom.node, "__iter__")) is None:
         return UNKNOWN
     made = interpreter.calls.project_call(Func(start, atom), [], frame)
-    iterators = (each for each in interpreter.ordered(made.atoms) if isinstance(each, Instance))
+    iterators = (each for each in interpreter.order.atoms(made.atoms) if isinstance(each, Instance))
     steps = [step for each in iterators if (step := _next(interpreter, each, frame)) is not None]
     return join_all([interpreter.parts.element(made), *steps])
 

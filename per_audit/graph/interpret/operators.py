@@ -13,7 +13,7 @@ from per_audit.graph.interpret.known import mappings
 from per_audit.graph.interpret.known.draws import SUMS, same
 from per_audit.graph.interpret.known.externals import REDUCTIONS
 from per_audit.graph.interpret.roles import EARNED, is_beta, name_of, words
-from per_audit.graph.interpret.running import running
+from per_audit.graph.interpret.running import Running, running
 from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Operators:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self._stopped: dict[ir.Cmp, tuple[Running, ...]] = {}
 
     def bin(self, node: ir.Bin, frame: Frame) -> Value:
         """A binary operation."""
@@ -58,7 +59,7 @@ class Operators:
         if joined is not None:
             return joined
         self.interpreter.parts.ends.update(atom.node for atom in right.atoms if isinstance(atom, TupleOf))
-        for atom in left.atoms:
+        for atom in self.interpreter.order.atoms(left.atoms):
             if isinstance(atom, Alloc) and atom.kind in ("list", "deque"):
                 self.interpreter.targets.store(
                     atom, node, frame, "extend", self.interpreter.parts.element(right), node.right
@@ -82,7 +83,7 @@ class Operators:
         masses = a.tagged("mass") if op == "-" else frozenset()
         result = taint(a, b.without("mass") if masses else b)
         if not isinstance(right, ir.Const) and not _is_own_average(left, right):
-            for mass in masses:
+            for mass in self.interpreter.order.nodes(masses):
                 self.interpreter.draws.note_reduced(mass, node, frame)
         constants = a.literal(), b.literal()
         if isinstance(constants[0], (int, float)) and isinstance(constants[1], (int, float)) and not _is_drawn(result):
@@ -257,14 +258,21 @@ class Operators:
         if self._is_coin(sides):
             return taint(*(value.without("mass") for value in values))
         for value in values:
-            for mass in value.tagged("mass"):
+            for mass in self.interpreter.order.nodes(value.tagged("mass")):
                 self.interpreter.draws.note_compared(mass, frame)
                 for sums in halved(sides, frame):
                     self.interpreter.draws.note_searched(mass, sums)
-                for search in running(node, frame):
+                for search in self._stopped_by(node, frame):
                     self.interpreter.draws.note_stopping(mass, search.added)
                     self._tell_chosen(search.names, mass, frame)
         return taint(*values)
+
+    def _stopped_by(self, node: ir.Cmp, frame: Frame) -> tuple[Running, ...]:
+        """The loops that a comparison stops by a sum; remembered, since what it stands in stays as it is."""
+        known = self._stopped.get(node)
+        if known is None:
+            known = self._stopped[node] = tuple(running(node, frame))
+        return known
 
     def _tell_chosen(self, names: frozenset[str], mass: ir.Node, frame: Frame) -> None:
         """What a loop has come to is drawn where it ends by a random number."""

@@ -59,7 +59,7 @@ class Parts:
         reads_items = False
         copied = self.copied(node.value) if drawn else frozenset()
         value = logarithms.read(value, node) if drawn else value
-        for atom in self.interpreter.ordered(value.atoms | copied):
+        for atom in self.interpreter.order.atoms(value.atoms | copied):
             if isinstance(atom, Alloc) and (atom in copied or is_window):
                 found.append(self._rows(atom, drawn, node, frame))
             elif isinstance(atom, Alloc):
@@ -234,7 +234,7 @@ class Parts:
     def fields_of(self, value: Value) -> dict[str, Value]:
         """The fields of the dicts that `**value` may be."""
         fields: dict[str, Value] = {}
-        for atom in value.atoms:
+        for atom in self.interpreter.order.atoms(value.atoms):
             if isinstance(atom, Record):
                 for name, item in zip(atom.type.fields, atom.items, strict=True):
                     fields[name] = fields.get(name, UNKNOWN).join(item)

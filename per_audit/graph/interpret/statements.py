@@ -178,7 +178,7 @@ class Statements:
 
     def _decorate(self, node: ir.Class, decorator: Value, frame: Frame) -> None:
         """Give a class to the project's functions that decorate it: one of a registry keeps it, to be made by name."""
-        for atom in self.interpreter.ordered(decorator.atoms):
+        for atom in self.interpreter.order.atoms(decorator.atoms):
             if isinstance(atom, Func):
                 self.interpreter.calls.project_call(atom, [(None, "", of(ClassRef(node)))], frame)
 
@@ -231,7 +231,7 @@ class Statements:
 
     def evict(self, value: Value, node: ir.Node, frame: Frame, how: str) -> None:
         """Record that something leaves the containers that the value may be."""
-        for atom in value.atoms:
+        for atom in self.interpreter.order.atoms(value.atoms):
             if isinstance(atom, Alloc):
                 key = (node, atom)
                 self.interpreter.events.evictions[key] = ev.Evict(atom, node, frame.function, frame.module.path, how)

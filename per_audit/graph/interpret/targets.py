@@ -86,7 +86,7 @@ class Targets:
         """`owner.name = value`, for every object that the owner may be."""
         owner = self.interpreter.evaluator.eval(target.value, frame)
         value = value.with_role(role_of(target))
-        for atom in owner.atoms:
+        for atom in self.interpreter.order.atoms(owner.atoms):
             if isinstance(atom, ClassRef):
                 atom = Instance(atom.node)
             if isinstance(atom, Instance):
@@ -113,7 +113,7 @@ class Targets:
         if any(self._is_grown(a) for a in fresh):
             return  # it holds what it held, and more
         is_new = bool(fresh) or _begins_anew(node, function)
-        for atom in self.interpreter.attribute(owner, target.attr).atoms:
+        for atom in self.interpreter.order.atoms(self.interpreter.attribute(owner, target.attr).atoms):
             if isinstance(atom, Alloc) and is_new and (atom not in fresh or node.start <= atom.node.start < node.end):
                 self._reset(atom, node, frame)
             elif isinstance(atom, Instance) and atom in value.atoms and isinstance(node, ir.Assign):
@@ -125,7 +125,7 @@ class Targets:
         """Record that an object begins anew, with its containers empty."""
         for cls in self.interpreter.classes.mro(owner.node):
             self.interpreter.reruns.note_read(("holder", cls))
-            for atom in self.interpreter.holders.get(cls, ()):
+            for atom in self.interpreter.order.atoms(frozenset(self.interpreter.holders.get(cls, ()))):
                 self._reset(atom, node, frame)
 
     def _reset(self, container: Alloc, node: ir.Node, frame: Frame) -> None:
@@ -144,7 +144,7 @@ class Targets:
         if isinstance(target.value, ir.Sub):
             for array in self._rows_of(target.value, container):
                 self.store(array, node, frame, "index", value, source, target.value.index, role)
-        for atom in self.interpreter.ordered(container.atoms):
+        for atom in self.interpreter.order.atoms(container.atoms):
             if isinstance(atom, Alloc) and _is_whole(target.index) and isinstance(source, ir.Seq) and not source.items:
                 where = (frame.function, frame.module.path)
                 self.interpreter.events.evictions[node, atom] = ev.Evict(atom, node, *where, "clear")
@@ -163,7 +163,7 @@ class Targets:
         """The arrays of numbers of which a part is written by way of a row: `self.rewards[at][agent] = reward`."""
         if any(isinstance(atom, Alloc) for atom in known.atoms):
             return []
-        held = self.interpreter.ordered(self.interpreter.events.value(row.value).atoms)
+        held = self.interpreter.order.atoms(self.interpreter.events.value(row.value).atoms)
         return [atom for atom in held if isinstance(atom, Alloc) and atom.kind == "array"]
 
     def store(
@@ -200,7 +200,7 @@ class Targets:
         if not isinstance(part, ir.Sub) or not isinstance(part.value, ir.Attr) or part.value.attr != "at":
             return []
         held = self.interpreter.evaluator.eval(part.value.value, frame)  # of this call, as one is made for each leaf
-        rows = [atom for atom in self.interpreter.ordered(held.atoms) if isinstance(atom, Alloc)]
+        rows = [atom for atom in self.interpreter.order.atoms(held.atoms) if isinstance(atom, Alloc)]
         for atom in rows:
             source, role = node.args[0].value, role_of(part.value.value)
             self.store(atom, node, frame, "index", value, source, part.index, role)
@@ -215,7 +215,7 @@ class Targets:
             mappings.set_fields(self.interpreter, target, before, mappings.held(self.interpreter, value), frame)
             return
         if node.op == "+":
-            for atom in before.atoms:
+            for atom in self.interpreter.order.atoms(before.atoms):
                 if (
                     isinstance(atom, Alloc)
                     and atom.kind in ("list", "deque")
@@ -224,12 +224,12 @@ class Targets:
                     self.store(atom, node, frame, "extend", self.interpreter.parts.element(value), node.value)
         if isinstance(target, ir.Sub):
             if node.op == "-" and not isinstance(node.value, ir.Const):
-                for mass in before.tagged("mass"):
+                for mass in self.interpreter.order.nodes(before.tagged("mass")):
                     self.interpreter.draws.note_reduced(mass, node, frame)
             self._assign_item(target, taint(before, value), frame, node, None)
         elif isinstance(target, ir.Attr):
             owner = self.interpreter.evaluator.eval(target.value, frame)
-            for atom in owner.atoms:
+            for atom in self.interpreter.order.atoms(owner.atoms):
                 if isinstance(atom, Instance):
                     write = ev.AttributeWrite(
                         atom, target.attr, node, frame.function, frame.module.path, node.value, augmented=True

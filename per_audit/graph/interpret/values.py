@@ -317,10 +317,10 @@ def _merged(atoms: frozenset[Atom]) -> tuple[frozenset[Atom], frozenset[Tag]]:
     for group in displays.values():
         if len(group) > 1:
             atoms -= frozenset(group)
-            lengths = {len(atom.items) for atom in group}
-            if len(lengths) == 1:
-                items = tuple(join_all(atom.items[i] for atom in group) for i in range(lengths.pop()))
-                atoms |= {min(group, key=_shape)._replace(items=items)}
+            shapes = {_shape(atom) for atom in group}
+            if len(shapes) == 1:
+                items = tuple(join_all(column) for column in zip(*(atom.items for atom in group), strict=True))
+                atoms |= {group[0]._replace(items=items)}
             elif records := [atom for atom in group if isinstance(atom, Record)]:
                 atoms |= {_union(records)}
             else:
@@ -329,16 +329,16 @@ def _merged(atoms: frozenset[Atom]) -> tuple[frozenset[Atom], frozenset[Tag]]:
     return atoms, lost
 
 
-def _shape(atom: TupleOf | Record) -> tuple[str, ...]:
-    return (atom.type.name, *atom.type.fields) if isinstance(atom, Record) else ()
+def _shape(atom: TupleOf | Record) -> tuple[object, ...]:
+    return atom.type if isinstance(atom, Record) else (len(atom.items),)
 
 
 def _union(records: list[Record]) -> Record:
     """One record with the fields of all: a dict that got further keys on some way."""
     names = tuple(sorted({name for record in records for name in record.type.fields}))
     items = tuple(join_all(r.items[r.type.fields.index(n)] for r in records if n in r.type.fields) for n in names)
-    first = min(records, key=_shape)
-    return Record(RecordType(first.type.name, names), first.node, items)
+    name = min(record.type.name for record in records)
+    return Record(RecordType(name, names), records[0].node, items)
 
 
 def shallow(value: Value, depth: int = 3) -> Value:

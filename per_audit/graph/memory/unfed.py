@@ -30,9 +30,8 @@ def is_of_nobody(graph: ReplayGraph, function: ev.Owner) -> bool:
         return False
     if function.name.startswith("__") or graph.callers.get(function) or graph.classes.external_bases(cls):
         return False
-    called = {site.node.func: site for site in graph.events.calls.values() if site.targets}
     return all(
-        node in called
+        node in graph.resolved
         for module in graph.project.modules.values()
         if function.name.encode() in module.text
         for node in module.nodes_of(ir.Attr)

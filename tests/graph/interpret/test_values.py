@@ -92,6 +92,15 @@ def test_dicts_of_one_display_with_other_keys_have_all_keys():
     assert dict(zip(atom.type.fields, atom.items, strict=True)) == {"a": of(Literal(1)), "b": of(Literal(2))}
 
 
+def test_dicts_of_one_display_with_their_keys_in_another_order_are_joined_by_key():
+    one = Record(RecordType("dict", ("seed", "name")), NODES[0], (of(Literal(1)), of(Literal("x"))))
+    other = Record(RecordType("dict", ("name", "seed")), NODES[0], (of(Literal("y")), of(Literal(2))))
+    (joined,) = of(one).join(of(other)).atoms
+    held = dict(zip(joined.type.fields, joined.items, strict=True))
+    assert held["seed"] == of(Literal(1)).join(of(Literal(2)))
+    assert held["name"] == of(Literal("x")).join(of(Literal("y")))
+
+
 def test_many_atoms_are_forgotten_but_not_containers():
     alloc = Alloc(NODES[0], "list")
     joined = join_all([of(alloc), *(of(Literal(i)) for i in range(40))])

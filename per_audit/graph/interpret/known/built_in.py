@@ -120,11 +120,11 @@ class BuiltIn:
         read = node.args[0].value
         if isinstance(read, ir.Attr) and read.attr == "__getitem__":
             draws = frozenset(self.interpreter.parts.element(iterable).tagged("index"))
-            for held in self.interpreter.events.value(read.value).atoms if draws else ():
+            for held in self.interpreter.order.atoms(self.interpreter.events.value(read.value).atoms) if draws else ():
                 if isinstance(held, Alloc):
                     item = self.interpreter.parts.item_at(held, draws, node, frame)
                     results.append(self.interpreter.evaluator.listed(node, item))
-        for atom in self.interpreter.ordered(function.atoms):
+        for atom in self.interpreter.order.atoms(function.atoms):
             if isinstance(atom, Func):
                 results += [of(row) for row in iterable.atoms if isinstance(row, Columns)]
                 result = self.interpreter.calls.project_call(
@@ -137,7 +137,7 @@ class BuiltIn:
     def _filter(self, node: ir.Call, function: Value, iterable: Value, frame: Frame) -> Value:
         """What a comprehension with a test makes."""
         element = self.interpreter.parts.element(iterable)
-        for atom in self.interpreter.ordered(function.atoms):
+        for atom in self.interpreter.order.atoms(function.atoms):
             if isinstance(atom, Func):
                 self.interpreter.calls.project_call(atom, [(None, "", element)], frame)
         return self.interpreter.evaluator.listed(node, element)
@@ -146,7 +146,7 @@ class BuiltIn:
         function = frame.function
         if frame.owner is None or not isinstance(function, ir.Function):
             return UNKNOWN
-        for atom in values[0].atoms if values else ():
+        for atom in self.interpreter.order.atoms(values[0].atoms) if values else ():
             if isinstance(atom, ClassRef):
                 return of(Super(atom.node, frame.owner))
         owner = self.interpreter.project.class_of.get(function)

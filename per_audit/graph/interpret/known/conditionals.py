@@ -62,8 +62,8 @@ def _functions(interpreter: Interpreter, value: Value) -> list[Func]:
     """The functions that a branch may be, in a list of them or in pairs of a test and a function."""
     shown = [item for atom in value.atoms if isinstance(atom, TupleOf) for item in atom.items]
     pairs = [item for part in shown for atom in part.atoms if isinstance(atom, TupleOf) for item in atom.items]
-    atoms = frozenset[object]().union(*(part.atoms for part in (value, *shown, *pairs)))
-    return [atom for atom in interpreter.ordered(atoms) if isinstance(atom, Func)]  # type: ignore[arg-type]
+    atoms = value.atoms.union(*(part.atoms for part in (*shown, *pairs)))
+    return [atom for atom in interpreter.order.atoms(atoms) if isinstance(atom, Func)]
 
 
 def handed(interpreter: Interpreter, node: ir.Call, arguments: Arguments, frame: Frame) -> Value:

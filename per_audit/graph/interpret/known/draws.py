@@ -149,7 +149,7 @@ class Draws:
         if node.args:
             population = population.join(Value(self.interpreter.parts.copied(node.args[0].value)))
         containers = {a for a in population.atoms if isinstance(a, Alloc)}
-        objects = [a for a in self.interpreter.ordered(population.atoms) if isinstance(a, Instance)]
+        objects = [a for a in self.interpreter.order.atoms(population.atoms) if isinstance(a, Instance)]
         positions = not items or not (containers or objects)
         if Ints() in population.atoms or (items and isinstance(population.literal(), int)):
             positions = not (containers or objects)

@@ -45,7 +45,7 @@ class Foreign:
         if isinstance(rows, ir.Name):
             self.interpreter.evaluator.bind_name(rows.id, of(made), frame)
             return
-        for owner in self.interpreter.events.value(rows.value).atoms:
+        for owner in self.interpreter.order.atoms(self.interpreter.events.value(rows.value).atoms):
             if isinstance(owner, Instance):
                 self.interpreter.write_attribute(owner, rows.attr, of(made))
 

@@ -105,7 +105,7 @@ class Library:
         if name.startswith("heapq."):
             return self._heap(method, node, values, frame)
         if method in _GATHERS and values and (draws := frozenset(taint(*values[1:]).tagged("index"))):
-            for atom in values[0].atoms:
+            for atom in self.interpreter.order.atoms(values[0].atoms):
                 if isinstance(atom, Alloc):
                     self.interpreter.parts.gather(atom, draws, node, frame)
             return Value(tags=frozenset(("draw", d) for d in draws) | values[0].tags, roles=values[0].roles)
@@ -136,7 +136,7 @@ class Library:
 
     def _add_at(self, node: ir.Call, values: list[Value], frame: Frame) -> Value:
         """`np.add.at(array, indices, change)` stores into the array."""
-        for atom in values[0].atoms:
+        for atom in self.interpreter.order.atoms(values[0].atoms):
             if isinstance(atom, Alloc):
                 source, index = node.args[2].value, node.args[1].value
                 self.interpreter.targets.store(atom, node, frame, "index", values[2], source, index)
@@ -149,11 +149,11 @@ class Library:
         if ext.is_continuous(name):
             return self.interpreter.draws.mass(node, values, frame)
         if method in ext.SEARCHES and (chosen := taint(*values).tagged("mass")):
-            for mass in chosen:
+            for mass in self.interpreter.order.nodes(chosen):
                 self.interpreter.draws.note_searched(mass, node.args[0].value)
             return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
         if method in ext.ORDERS:
-            for mass in taint(*values).tagged("mass"):
+            for mass in self.interpreter.order.nodes(taint(*values).tagged("mass")):
                 self.interpreter.draws.note_compared(mass, frame)
         if name in ("heapq.nsmallest", "heapq.nlargest") and len(values) > 1:
             return self.interpreter.draws.draw(node, method, True, values[1:], frame)
@@ -176,7 +176,7 @@ class Library:
         if name in ext.LOADERS:
             return loaders.batches(node, frame, self.interpreter)
         if name in ext.INSORTS and len(values) == len(node.args) > 1:
-            for atom in values[0].atoms:
+            for atom in self.interpreter.order.atoms(values[0].atoms):
                 if isinstance(atom, Alloc):
                     self.interpreter.targets.store(atom, node, frame, "insert", values[1], node.args[1].value)
             return UNKNOWN
@@ -244,7 +244,7 @@ class Library:
         """The result of what finds modules or functions of the project that the call has no name of."""
         path = frame.module.path
         if name in ext.STARTS_MAIN and node.argument(0, "main") is None:
-            for atom in self.interpreter.ordered(self.interpreter.module_env(path).get("main", UNKNOWN).atoms):
+            for atom in self.interpreter.order.atoms(self.interpreter.module_env(path).get("main", UNKNOWN).atoms):
                 if isinstance(atom, Func):
                     site.targets.add(atom)
                     self.interpreter.calls.project_call(atom, [(None, "", UNKNOWN)], frame)  # the command line's words
@@ -292,7 +292,7 @@ class Library:
     def _made_by(self, written: ir.Expr, factory: Value, frame: Frame) -> Value:
         """What a `defaultdict` makes for a key that is asked for first: whichever it is, they are one."""
         made = []
-        for atom in self.interpreter.ordered(factory.atoms):
+        for atom in self.interpreter.order.atoms(factory.atoms):
             if isinstance(atom, Func):
                 made.append(self.interpreter.calls.project_call(atom, [], frame))
             elif isinstance(atom, External) and (kind := ext.kind_of(atom.name)):
@@ -302,7 +302,7 @@ class Library:
     def _heap(self, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
         if not values:
             return UNKNOWN
-        for atom in values[0].atoms:
+        for atom in self.interpreter.order.atoms(values[0].atoms):
             if isinstance(atom, Alloc):
                 if method in _HEAP_PUT and len(values) > 1:
                     self.interpreter.targets.store(atom, node, frame, "append", values[1], node.args[1].value)
@@ -314,7 +314,7 @@ class Library:
         """A call of an object of a library: a criterion, a network, an optimiser, what `jax.grad` made."""
         values = [value.no_position() for _, _, value in arguments]
         if atom.name in ext.DIFFERENTIATED and isinstance(atom.call, ir.Call) and atom.call.args:
-            for func in self.interpreter.events.value(atom.call.args[0].value).atoms:
+            for func in self.interpreter.order.atoms(self.interpreter.events.value(atom.call.args[0].value).atoms):
                 if isinstance(func, Func):
                     site.targets.add(func)
                     self.interpreter.calls.project_call(func, arguments, frame)
@@ -337,7 +337,7 @@ class Library:
         given = [self.interpreter.events.value(argument.value) for argument in getter.args]
         positions = taint(*given, *map(self.interpreter.parts.element, given))
         draws = frozenset(positions.tagged("index"))
-        for atom in rows.atoms:
+        for atom in self.interpreter.order.atoms(rows.atoms):
             if isinstance(atom, Alloc) and draws:
                 self.interpreter.parts.gather(atom, draws, node, frame)
         return Value(frozenset(map(Drawn, draws)), frozenset(("draw", d) for d in draws) | rows.tags, rows.roles)

@@ -62,7 +62,7 @@ def _rows(node: ir.Call, held: Value, drawn: frozenset[ir.Node], frame: Frame, i
     found: list[Value] = []
     index = Value(tags=frozenset(("index", draw) for draw in drawn))
     find = interpreter.classes.find_method
-    for atom in interpreter.ordered(held.atoms):
+    for atom in interpreter.order.atoms(held.atoms):
         if isinstance(atom, Alloc):
             interpreter.parts.gather(atom, drawn, node, frame)
             found.append(interpreter.content_of(atom))

@@ -34,7 +34,7 @@ def held(interpreter: Interpreter, value: Value) -> dict[str, Value]:
     """What a dictionary, or a list of pairs, holds by its keys; what keys are not known of is the `REST`."""
     fields = interpreter.parts.fields_of(value)
     others: list[Value] = []
-    for atom in value.atoms:
+    for atom in interpreter.order.atoms(value.atoms):
         pairs = [_pair(item) for item in atom.items] if isinstance(atom, TupleOf) else []
         if pairs and None not in pairs:
             fields.update(pair for pair in pairs if pair is not None)
@@ -123,7 +123,7 @@ def set_fields(
     if isinstance(holder, ir.Name):
         interpreter.evaluator.bind_name(holder.id, after, frame)
     elif isinstance(holder, ir.Attr):
-        for owner in interpreter.events.value(holder.value).atoms:
+        for owner in interpreter.order.atoms(interpreter.events.value(holder.value).atoms):
             if isinstance(owner, Instance):
                 interpreter.write_attribute(owner, holder.attr, after)
 

@@ -31,7 +31,7 @@ def mapped(interpreter: Interpreter, name: str, arguments: Arguments, frame: Fra
     if name not in _MAPS or len(given) < 2 or any(star for _, star, _ in arguments):
         return None
     function, trees = given[0], given[1:]
-    called = [atom for atom in interpreter.ordered(function.atoms) if isinstance(atom, Func)]
+    called = [atom for atom in interpreter.order.atoms(function.atoms) if isinstance(atom, Func)]
     if called:
         return join_all(_mapped(interpreter, func, trees, frame, "") for func in called)
     keeps = any(isinstance(atom, External) and ext.last(atom.name) in ext.CONVERSIONS for atom in function.atoms)
@@ -40,14 +40,16 @@ def mapped(interpreter: Interpreter, name: str, arguments: Arguments, frame: Fra
 
 def _mapped(interpreter: Interpreter, func: Func, trees: Sequence[Value], frame: Frame, place: str) -> Value:
     """What a function makes of trees at a place: the names or numbers that lead there, each with a dot after it."""
-    displays = [atom for atom in interpreter.ordered(trees[0].atoms) if isinstance(atom, (TupleOf, Record))]
+    displays = [atom for atom in interpreter.order.atoms(trees[0].atoms) if isinstance(atom, (TupleOf, Record))]
     if not displays or place.count(".") >= _DEEPEST:
         made = interpreter.calls.project_call(func, [(None, "", tree) for tree in trees], frame)
         return made._replace(atoms=frozenset(_of_leaf(atom, func, place) for atom in made.atoms))
     found: list[Value] = []
     for display in displays:
         names = display.type.fields if isinstance(display, Record) else map(str, range(len(display.items)))
-        rows = zip(names, display.items, *(_at_its_places(display, tree) for tree in trees[1:]), strict=True)
+        rows = zip(
+            names, display.items, *(_at_its_places(interpreter, display, tree) for tree in trees[1:]), strict=True
+        )
         items = tuple(_mapped(interpreter, func, row, frame, f"{place}{name}.") for name, *row in rows)
         found.append(Value(frozenset((display._replace(items=items),)), taint(*trees).tags))
     return join_all(found)
@@ -60,9 +62,9 @@ def _of_leaf(atom: Atom, func: Func, place: str) -> Atom:
     return atom
 
 
-def _at_its_places(display: TupleOf | Record, tree: Value) -> list[Value]:
+def _at_its_places(interpreter: Interpreter, display: TupleOf | Record, tree: Value) -> list[Value]:
     """The items of another tree at the places of one; of one that is not known item by item, as much as is known."""
-    for atom in tree.atoms:
+    for atom in interpreter.order.atoms(tree.atoms):
         if _is_alike(display, atom):
             return list(atom.items)  # type: ignore[union-attr]
     return [tree.only_taint()] * len(display.items)

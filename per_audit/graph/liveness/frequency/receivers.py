@@ -32,6 +32,8 @@ def holds_another(graph: ReplayGraph, site: ev.CallSite, function: ir.Function) 
     receiver = site.node.func.value if isinstance(site.node.func, ir.Attr) else None
     if cls is None or not isinstance(receiver, ir.Attr):
         return False
+    if not any(tests_before(graph, site.path, site.node)):
+        return False
     held = graph.symbols.term(site.path, receiver)
     writes = graph.symbols.writes_of.get(held.data, ()) if held.op == "field" else ()
     makers = [(write.path, node) for write in writes for node in _makers(graph, write, cls)]
