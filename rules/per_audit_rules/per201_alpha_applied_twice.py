@@ -985,6 +985,38 @@ def train(env, net, optimizer, rows):
 """,
             },
         ),
+        Example(
+            "a maximum that is kept after the power of what the training hands over, of one transition at a time",
+            {
+                "memory.py": bad[2]
+                .plain["memory.py"]
+                .replace("highest**self.ALPHA)", "highest**self.ALPHA)  # <- PER201")
+                .replace("refresh(self, leaves, errors):", "refresh(self, leaf, error):")
+                .replace("        for leaf, error in zip(leaves, errors):\n", "")
+                .replace("    priority = (abs(error) + 0.01)", "priority = error")
+                .replace(
+                    "            self.highest = max(self.highest, priority)",
+                    "        self.highest = max(self.highest, priority)",
+                )
+                .replace("            self.tree.put(leaf, priority)", "        self.tree.put(leaf, priority)"),
+                "train.py": """from memory import Memory
+
+
+def train(env, net, optimizer):
+    memory, state = Memory(512), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.remember(state, net.last, reward, next_state, done)
+        state = env.reset() if done else next_state
+        rows, leaves, weights = memory.batch(32, 0.4)
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+        for leaf, error in zip(leaves, errors):
+            memory.refresh(leaf, error.abs().item() + 0.01)
+""",
+            },
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
 from per_audit.graph.memory.held import SMALL, UNKNOWN_COUNT, UNSEEN_COUNT, Held, grows, held
+from per_audit.graph.memory.restored import is_restored
 from per_audit.graph.memory.warmup import tests_before
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.prioritised.draws.linear import BESIDE, far_dearer, linear_draws, of_dearer_tree
@@ -701,6 +702,22 @@ def train(env, net, optimizer, steps):
             },
         ),
         Example(
+            "a maximum of the priorities that a file held, once",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER402", "")
+                .replace("first = self.priorities.max() if self.rows else 1.0", "first = self.top")
+                .replace("self.at = [], capacity, alpha, 0", "self.at = [], capacity, alpha, 0\n        self.top = 1.0")
+                + """        self.top = max(self.top, self.priorities[chosen].max())
+
+    def load(self, path):
+        kept = np.load(path, allow_pickle=True)
+        self.rows = list(kept["rows"])
+        self.priorities[: len(self.rows)] = kept["priorities"]
+        self.top = self.priorities.max()
+"""
+            },
+        ),
+        Example(
             "a maximum over another field of the rows",
             {
                 "memory.py": _IN_ROWS.replace(
@@ -871,9 +888,10 @@ def _is_of_many(anatomy: Anatomy, write: PriorityWrite) -> bool:
 
 def _stepping(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> dict[ev.Owner, set[str]]:
     """The functions that run whenever a transition is added or a batch is drawn, and which of the two it is."""
-    inserting = {function for write in anatomy.writes if write.inserts for function in write.functions}
+    stored = [write for write in anatomy.writes if write.inserts and not is_restored(write.value)]
+    inserting = {function for write in stored for function in write.functions}
     own = {f for f in inserting if f is not None and graph.project.class_of.get(f) in anatomy.parts}
-    many = {f for write in anatomy.writes if write.inserts and _is_of_many(anatomy, write) for f in write.functions}
+    many = {function for write in stored if _is_of_many(anatomy, write) for function in write.functions}
     found: dict[ev.Owner, set[str]] = defaultdict(set)
     occasions = ((own - many, _STORED), (own & many, _STORED_AT_ONCE), ({buffer.function}, "at each draw"))
     for starts, occasion in occasions:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.liveness.memories.usage import without_unmade
+from per_audit.graph.memory.restored import is_restored
 from per_audit.graph.prioritised.priorities.updates import BUILDERS
 from per_audit.graph.symbolic import Term, alternatives, strip
 
@@ -22,7 +23,6 @@ _DEEPEST = 6
 _FAR = 5  # calls from a loop to what stores
 _LOOPS = (ir.For, ir.While)
 _ZEROS = {"zeros", "zeros_like", "new_zeros"}
-_RESTORES = {"load", "loads", "loadtxt", "genfromtxt", "fromfile", "frombuffer"}
 
 
 def starts_with_zeros(graph: ReplayGraph, container: Term) -> bool:
@@ -33,14 +33,8 @@ def starts_with_zeros(graph: ReplayGraph, container: Term) -> bool:
     if container.op == "alloc":
         return _is_zeros(container)
     options = [part for option in graph.symbols.options(container) for part in alternatives(option)]
-    made = [part for part in options if not _is_restored(part)]
+    made = [part for part in options if not is_restored(part)]
     return bool(made) and all(map(_is_zeros, made))
-
-
-def _is_restored(term: Term) -> bool:
-    while term.op in ("detach", "at", "item", "element"):
-        term = term.args[0]
-    return term.op == "call" and str(term.data).rpartition(".")[2] in _RESTORES
 
 
 def _is_zeros(term: Term) -> bool:

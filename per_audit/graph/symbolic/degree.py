@@ -18,6 +18,7 @@ RAW, STORED, OPEN = "raw", "stored", "open"
 _MOST_CHAINS = 12
 _SETTINGS = ("field", "param", "global", "external", "item", "call", "phi")
 _FIRST = {"abs", "neg", "item", "at", "slice", "max", "min", "mean", "found", "loop", "clip", "gather", "sort"}
+_CONSTANT = ("const", "field", "global")
 _EACH = {"add", "mul", "div", "maximum", "minimum"}
 
 
@@ -118,18 +119,28 @@ class Exponents:
 
     def _each(self, term: Term, depth: int, seen: frozenset[Term]) -> set[Chain]:
         """What is added or multiplied: a setting beside the value, as an epsilon is, has no scale of its own."""
-        each = [self.of(arg, depth, seen) for arg in term.args if not self._is_factor(arg)]
+        each = [self.of(arg, depth, seen) for arg in term.args if not self._is_factor(arg, term.op)]
         known = {chain for chains in each[: 1 if term.op == "div" else None] for chain in chains}
         if term.op == "mul" and any(chain.start != STORED for chain in known):
             known = {chain for chain in known if chain.start != STORED}  # weights, made of stored priorities
         telling = {chain for chain in known if chain != Chain(OPEN)}
         return telling or known
 
-    def _is_factor(self, term: Term) -> bool:
-        """A power of a setting, as the discount of n steps is."""
+    def _is_factor(self, term: Term, beside: str) -> bool:
+        """A power of a setting, as the discount of n steps is.
+
+        What callers give may be a value as well: it is a setting where all of them give one, and where none is known,
+        what something else is multiplied by. Each of several is a value.
+        """
         term = strip(term)
-        base = strip(term.args[0]) if term.op == "pow" else term
-        return base is not term and base.op in ("const", "field", "param", "global") and not self.is_stored(base)
+        if term.op != "pow":
+            return False
+        base = strip(term.args[0])
+        if base.op == "param":
+            given = [strip(option) for option in self.symbols.options(base)]
+            is_setting = all(option.op in _CONSTANT for option in given) if given else beside in ("mul", "div")
+            return is_setting and not term.args[0].has("element")
+        return base.op in _CONSTANT and not self.is_stored(base)
 
     def _raised(self, chain: Chain, power: Term) -> Chain:
         exponent = strip(power.args[1])
