@@ -11,6 +11,7 @@ from per_audit.graph.interpret.known.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory import axes
+from per_audit.graph.memory.apart import apart, is_of
 from per_audit.graph.memory.counters import is_counter, is_length
 from per_audit.graph.memory.given import class_around, given
 from per_audit.graph.memory.laps import lengths_of_laps
@@ -89,7 +90,8 @@ def capacity_of(
     """
     found: list[int | None] = []
     known: dict[Term, list[int | None]] = {}  # one expression may make many containers, all of that size
-    for container in containers:
+    own, others = apart(graph, containers, holder)
+    for container in own:
         path = graph.path_of(container.node)
         if path is not None:
             owner = class_around(graph, path, container.node)
@@ -103,7 +105,7 @@ def capacity_of(
             limits = [*_compared(graph, container), *_roomy(graph, container), *last]
             if container.kind == "list" and not (sizes or limits):
                 limits = lengths_of_laps(graph, container)  # it grows at its end until the positions go round
-            kept = [number for term in limits for number in _numbers(graph, term, asked)]
+            kept = [number for term in limits if not is_of(term, others) for number in _numbers(graph, term, asked)]
             # A deque holds no more than it is made for: a larger limit that is kept by hand is never come to.
             is_limited = container.kind == "deque" and any(made) and None not in made
             found += made if is_limited else [*made, *kept]
