@@ -121,10 +121,10 @@ def shape_of(graph: ReplayGraph, buffer: ReplayBuffer) -> Shape:
         return STEPS_IN_A_ROW
     if any(begins_windows(graph, buffer.path, draw) for draw in buffer.draws):
         return WINDOWS
-    return TWO_POSITIONS if _takes_two(graph, buffer) else ANY
+    return TWO_POSITIONS if takes_two(graph, buffer) else ANY
 
 
-def _takes_two(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+def takes_two(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether rows are read at two drawn positions at once: `rows[episodes, steps]`."""
     for gather in graph.events.gathers.values():
         index = gather.node.index if isinstance(gather.node, ir.Sub) else None

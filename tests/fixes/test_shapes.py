@@ -132,6 +132,47 @@ def main(q, target, optimizer):
     memory.add(np.zeros(4), 0, 1.0, np.zeros(4), 0)
     learn(memory, q, target, optimizer)
 """
+WHOLE_EPISODES = """
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class Episodes:
+    def __init__(self, size, length):
+        self.state, self.next_state = np.zeros((size, length, 4)), np.zeros((size, length, 4))
+        self.reward = np.zeros((size, length))
+        self.size, self.length, self.count = size, length, 0
+
+    def add(self, state, reward, next_state):
+        index = self.count % self.size
+        self.state[index] = state
+        self.reward[index] = reward
+        self.next_state[index] = next_state
+        self.count += 1
+
+    def sample(self, n):
+        filled = min(self.count, self.size)
+        episodes = np.random.randint(0, filled, n)
+        steps = np.random.randint(self.length, size=n)
+        return self.state[episodes, steps], self.reward[episodes, steps], self.next_state[episodes, steps]
+
+
+def learn(memory, value, target, optimizer):
+    s, r, s2 = memory.sample(32)
+    y = torch.tensor(r) + 0.9 * target(torch.tensor(s2)).squeeze(1).detach()
+    loss = F.mse_loss(value(torch.tensor(s)).squeeze(1), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def main(episodes, value, target, optimizer):
+    memory = Episodes(100, 50)
+    for states, rewards, next_states in episodes:
+        memory.add(states, rewards, next_states)
+        learn(memory, value, target, optimizer)
+"""
 HEIR = """
 from stable_baselines3.common.buffers import ReplayBuffer
 
@@ -224,6 +265,7 @@ SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
         (TF_AGENTS, "has none of its interface that draws by priority", "selectors.Prioritized(0.6)"),
         (RLLIB, "(RLlib)", '"type": "PrioritizedEpisodeReplayBuffer"'),
         (EPISODES, "transitions at two drawn positions", "divmod"),
+        (WHOLE_EPISODES, "and a step of it: the priority of one position would be that of all", "divmod"),
         (WHOLE, "many steps in a row, such as an episode: one error is no priority of all", "of its steps and 0.1"),
     ],
 )

@@ -14,6 +14,7 @@ from per_audit.fixes.recipes.containers.remade import constructed
 from per_audit.fixes.recipes.containers.rewards import stored_reward
 from per_audit.fixes.recipes.containers.slots import slots_of
 from per_audit.fixes.recipes.settled import targets
+from per_audit.fixes.shapes import takes_two
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
@@ -40,6 +41,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     read = {gather.container for gather in draft.graph.events.gathers.values() if draw in gather.draws}
     if read and read.isdisjoint(buffer.containers):
         raise Refused(f"what is read at the positions drawn at {draft.where(path, draw)} are positions themselves")
+    if takes_two(draft.graph, buffer):
+        raise Refused("the priority of one position would be that of all the transitions that the other one chooses from")
     stores = _stores(draft, buffer)
     made, capacity = _arrays(draft, buffer)
     taken = {name for (cls, name) in draft.graph.interpreter.attributes if cls is owner}
