@@ -42,7 +42,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     if read and read.isdisjoint(buffer.containers):
         raise Refused(f"what is read at the positions drawn at {draft.where(path, draw)} are positions themselves")
     if takes_two(draft.graph, buffer):
-        raise Refused("the priority of one position would be that of all the transitions that the other one chooses from")
+        raise Refused("the priority of one position would be that of all transitions that the other chooses from")
     stores = _stores(draft, buffer)
     made, capacity = _arrays(draft, buffer)
     taken = {name for (cls, name) in draft.graph.interpreter.attributes if cls is owner}
