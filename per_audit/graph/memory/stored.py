@@ -13,6 +13,7 @@ from per_audit.graph.memory.branches import Way
 from per_audit.graph.memory.breaks import is_never_left
 from per_audit.graph.memory.capacity import capacity_of, read
 from per_audit.graph.memory.ways import FAR, MOST, Ways, in_one_life
+from per_audit.graph.recognise.rows.sequences import filled_by_step
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -62,6 +63,8 @@ def spelled(most: int) -> str:
 
 def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: str | None) -> str:
     """When a buffer begins to forget, for people, and what is known of whether a run stores as much."""
+    if room is not None and filled_by_step(graph, buffer):
+        return f"once it holds {room} rows of several transitions each; whether a run fills as many is not known here"
     most = stored_at_most(graph, buffer)
     begun = f"once it holds {room}" if room is not None else "once it is full"
     if most is not None and room is not None:

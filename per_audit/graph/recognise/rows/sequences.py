@@ -27,6 +27,26 @@ def sequence_in(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> e
     return next((s for s in stores if any(_is_sequence(graph, value) for value in _stored(graph, s))), None)
 
 
+def filled_by_step(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether each row of the arrays is filled with one step after the other: `rows[episode, step] = state`.
+
+    A column that is written out, and one for each pass of a loop around (an agent's), is a part of one transition.
+    """
+    stores = [store for store in buffer.stores if store.how == "index" and store.container.kind == "array"]
+    return any(len(_positions(graph, store)) > 1 for store in stores)
+
+
+def _positions(graph: ReplayGraph, store: ev.Store) -> list[ir.Expr]:
+    parts = store.index.items if isinstance(store.index, ir.Seq) else []
+    loops = [node for node in graph.ancestors(store.path, store.node) if isinstance(node, ir.For)]
+    turns = {node.id for loop in loops for node in ir.walk(loop.target) if isinstance(node, ir.Name)}
+    return [
+        part
+        for part in parts
+        if not isinstance(part, (ir.Slice, ir.Const)) and not (isinstance(part, ir.Name) and part.id in turns)
+    ]
+
+
 def _stored(graph: ReplayGraph, store: ev.Store) -> Iterator[Value]:
     """What is stored, and what it is an array of: `np.stack(steps)`."""
     yield store.value
