@@ -49,6 +49,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     attribute = next(n for n in ("priorities", "replay_priorities", "prioritised_slots") if n not in taken)
     sampler = f"{instance}.{attribute}"
     consumers = _draw(draft, buffer, draw, sampler)
+    _refuse_other_positions(draft, buffer, draw)
     is_actor_critic = shared.learn_from(draft, buffer, consumers)
     if any(consumer.function is not buffer.function for consumer in consumers):
         shared.add_update_method(draft, buffer, f"{sampler}.update")
@@ -67,6 +68,29 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     loaded.add_rows(draft, buffer, rows, attribute)
     loaded.add_slots(draft, buffer, [store for store in others if store not in rows], attribute)
     unread.drop(draft, buffer)
+
+
+def _refuse_other_positions(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> None:
+    """Refuse where a drawn slot is no transition by itself, or some slots that are filled must not be drawn.
+
+    The next state may stand in the next slot: what was stored last has none, and a sampler would draw it.
+    """
+    graph = draft.graph
+    if _leaves_out(draft, graph.events.draws[draw].probabilities, buffer.path):
+        raise Refused(f"the draw at {draft.where(buffer.path, draw)} leaves slots out that are filled")
+    for gather in graph.events.gathers.values():
+        if draw not in gather.draws or gather.container not in buffer.containers or not isinstance(gather.node, ir.Sub):
+            continue
+        index = graph.symbols.term(gather.path, gather.node.index)
+        moved = [part for part in index.walk() if part.op in ("add", "sub")]
+        if any(inner.op == "draw" for part in moved for inner in part.walk()):
+            where = draft.where(gather.path, gather.node)
+            raise Refused(f"other slots than the drawn ones are read at {where}, which the newest may lack")
+
+
+def _leaves_out(draft: Draft, chances: ir.Expr | None, path: str) -> bool:
+    """Whether something is written to the chances of a draw, which are all alike but for that."""
+    return chances is not None and any(part.op == "filled" for part in draft.graph.symbols.term(path, chances).walk())
 
 
 def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:

@@ -104,6 +104,8 @@ def _is_level(term: Term) -> bool:
         if term.op == "mul" and not _is_level(array):
             array, other = other, array
         return _is_level(array) and _is_one_number(other, array.args[:1])
+    if term.op == "filled" and term.args[1:] and all(part.number == 0 for part in term.args[1:]):
+        return _is_level(term.args[0])  # slots that are left out: those that are not are alike
     if term.op == "filled":
         return isinstance(term.node, ir.Bin) and len(term.args) == 2 and term.args[1].op != "phi"  # `[1 / n] * n`
     if term.op == "collect":

@@ -426,6 +426,10 @@ def test_positions_with_a_type_of_their_own(typed):
 
 LINES = RING.split("\n")
 WINDOWS = "at = np.random.randint(0, self.size - 8, size=9)\n        ind = (at[:, None] + np.arange(8)).reshape(-1)"
+AFTER = f"{DRAW}\n        after = (ind + 1) % self.max_size"
+CHANCES = """chances = np.ones(self.size)
+        chances[self.ptr - 1] = 0
+        ind = np.random.choice(self.size, batch_size, p=chances / chances.sum())"""
 
 
 @pytest.mark.parametrize(
@@ -447,6 +451,9 @@ WINDOWS = "at = np.random.randint(0, self.size - 8, size=9)\n        ind = (at[:
             "the pointer moves between the writes",
         ),
         ([("self.reward[self.ptr] =", "self.reward[self.size - 1] =")], "at different positions"),
+        ([("(self.next_state[ind])", "(self.state[ind + 1])")], "other slots than the drawn ones"),
+        ([("(self.next_state[ind])", "(self.state[after])"), (DRAW, AFTER)], "other slots than the drawn ones"),
+        ([("ind = " + DRAW, CHANCES)], "leaves slots out that are filled"),
         (
             [("    def add(", "    def fix(self, reward):\n        self.reward[self.ptr] = reward\n\n    def add(")],
             "filled in several functions",

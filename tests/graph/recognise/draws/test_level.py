@@ -29,6 +29,8 @@ SUMS = "sums = np.cumsum(mass); chosen = np.searchsorted(sums, np.random.rand(n)
     [
         (f"mass = np.ones(self.count); {SUMS}", UNIFORM),
         (f"mass = np.full(self.count, 0.5); mass[3] = 2.0; {SUMS}", PRIORITISED),
+        (f"mass = np.ones(self.count); mass[self.count - 1] = 0; {SUMS}", UNIFORM),
+        (f"mass = np.ones(self.count); mass[0] = 0.0; mass[3] = 2.0; {SUMS}", PRIORITISED),
         (f"mass = self.priorities[:self.count]; {SUMS}", PRIORITISED),
         (f"mass = np.ones(self.count) * self.priorities[:self.count]; {SUMS}", PRIORITISED),
         (f"mass = np.ones(self.count) if self.count < 9 else self.priorities; {SUMS}", PRIORITISED),
