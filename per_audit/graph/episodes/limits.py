@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.episodes.held_back import holds_steps_back
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.values import Literal
 from per_audit.graph.memory.capacity import number_of
@@ -184,7 +185,8 @@ def _own(body: list[ir.Stmt]) -> Iterator[ir.Node]:
 def _told(graph: ReplayGraph, loop: ir.For | ir.While) -> set[str]:
     """The names that hold at a time limit: the flag of a step, and what is made of it by `or`."""
     made = [pair for node in ir.walk(*loop.body) if isinstance(node, ir.Assign) for pair in _pairs(node)]
-    told = {name for target, value in made if _is_step(value) for name in _flag(graph, target, value)}
+    steps = [(target, value) for target, value in made if isinstance(value, ir.Call) and _is_step(value)]
+    told = {name for target, step in steps if not holds_steps_back(graph, step) for name in _flag(graph, target, step)}
     while more := {name for target, value in made if _holds(value, told) for name in _names([target])} - told:
         told |= more
     return told
