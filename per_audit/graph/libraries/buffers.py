@@ -32,6 +32,7 @@ _NO_REPLAY = {
 _NO_REPLAY_DRAWS = ("on-policy", "offline", "other")
 _TRAINS = {"backward", "fit", "train", "minimize", "gradients", "update", "learn", "loss", "optimize", "step", "grad"}
 _ENVIRONMENTS = {"env", "envs", "environment", "environments"}
+_BY_PRIORITY = {"prioritized", "prioritised", "priority", "per"}
 _EMPTIES = {"clear", "empty", "reset", "gather_all", "truncate"}
 
 
@@ -118,6 +119,8 @@ class _Finder:
         switched: set[ev.Owner] = set()
         for site in sites:
             dotted = dotted_name(site.node.func, names)
+            if _is_named_prioritised(dotted):
+                switched.add(site.function)
             framework = frameworks.framework(dotted.partition(".")[0]) if dotted.partition(".")[0] in used else None
             if framework is None or site.classes & self.known:
                 continue
@@ -250,6 +253,12 @@ class _Finder:
                     if record.node in nodes and record.node not in seen and isinstance(record.node, ir.Expr):
                         seen.add(record.node)
                         yield _buffer(framework, (name, kind), kind.draws, path, record.node, site.function)
+
+
+def _is_named_prioritised(dotted: str) -> bool:
+    """Whether a class is called, of the project or of what it imports, that is named for drawing by priority."""
+    last = ext.last(dotted)
+    return last[:1].isupper() and not _BY_PRIORITY.isdisjoint(words(last))
 
 
 def _named(framework: Framework, keyword: str | None, value: Value) -> Iterator[tuple[Record, Kind, str]]:

@@ -146,6 +146,21 @@ def test_a_sampler_that_is_prioritised_in_one_branch_is_a_switch(project):
     assert made(project, text) == []
 
 
+@pytest.mark.parametrize(("other", "found"), [("PrioritizedPaths", []), ("Paths", ["PathBuffer"])])
+def test_what_is_named_for_priorities_in_the_other_branch_is_a_switch_though_it_cannot_be_read(project, other, found):
+    text = f"""
+        from garage.replay_buffer import PathBuffer
+        from helpers.paths import {other}
+
+        def train(env, agent, by_priority):
+            buffer = PathBuffer(1_000_000) if not by_priority else {other}(1_000_000)
+            while True:
+                buffer.add_path(agent.play(env))
+                agent.learn(buffer.sample_transitions(32))
+    """
+    assert [name for name, _ in made(project, text)] == found
+
+
 @pytest.mark.parametrize(
     ("choice", "found"),
     [
