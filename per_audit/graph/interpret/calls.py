@@ -309,6 +309,7 @@ class Calls:
                 results.append(known)
             elif isinstance(atom, (Drawn, Columns, TupleOf, Record)) and name in ("items", "values", "keys", "_asdict"):
                 results.append(receiver._replace(tags=receiver.tags))
+        results += _in_another_form(receiver, name) if results else []
         if name == "step" and not words(name_of(node.func) or "").count("optim"):
             source = name_of(node.func.value) if isinstance(node.func, ir.Attr) else None
             if source is not None and not _ENV_WORDS.isdisjoint(words(source)):
@@ -400,6 +401,12 @@ class Calls:
         func = site.guessed = Func(function, Instance(cls))
         site.targets.add(func)
         return self.project_call(func, arguments, frame)
+
+
+def _in_another_form(receiver: Value, method: str) -> list[Value]:
+    """The rows at drawn positions that a method moves or casts: beside the container of which they may be rows."""
+    drawn = frozenset(atom for atom in receiver.atoms if isinstance(atom, Drawn))
+    return [receiver._replace(atoms=drawn)] if drawn and method in ext.CONVERSIONS else []
 
 
 def _is_dataclass(cls: ir.Class) -> bool:

@@ -14,7 +14,19 @@ from per_audit.graph.interpret.known.draws import SUMS, same
 from per_audit.graph.interpret.known.externals import REDUCTIONS
 from per_audit.graph.interpret.roles import EARNED, is_beta, name_of, words
 from per_audit.graph.interpret.running import Running, running
-from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
+from per_audit.graph.interpret.values import (
+    ELEMENTWISE,
+    SCALAR,
+    Alloc,
+    Drawn,
+    Ints,
+    Item,
+    Literal,
+    TupleOf,
+    Value,
+    of,
+    taint,
+)
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret.frame import Frame
@@ -43,7 +55,9 @@ class Operators:
                 if lists and not other.tags:  # [None] * capacity
                     self.interpreter.add_content(node, self.interpreter.parts.element(side))
                     return of(Alloc(node, "list"))
-        if node.op == "+" and not _is_number(right) and any(isinstance(a, (Alloc, TupleOf)) for a in left.atoms):
+        is_list = any(isinstance(a, (Alloc, TupleOf)) for a in left.atoms)
+        is_drawn = any(isinstance(a, Drawn) for a in left.atoms)  # the rows of an array at drawn positions
+        if node.op == "+" and is_list and not (is_drawn or _is_number(right)):
             return self._concatenate(node, left, right, frame)
         if node.op == "|" and (both := mappings.joined(self.interpreter, node, left, right)) is not None:
             return both

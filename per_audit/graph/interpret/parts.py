@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms, sharing
+from per_audit.graph.interpret.arrays import Arrays
 from per_audit.graph.interpret.known.mappings import REST
 from per_audit.graph.interpret.roles import role_of
 from per_audit.graph.interpret.values import (
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.frame import Frame
     from per_audit.graph.interpret.interpreter import Interpreter
 
-# What makes one array of the rows of a list.
-_ARRAYS = {"array", "asarray", "stack", "vstack", "tensor", "as_tensor", "FloatTensor"}
 _ITERATED: set[type] = {Alloc, Drawn, TupleOf, Record, Columns}  # what gives something where it is iterated over
 _STEP_ROLES = {4: ("next", "reward", "done", "info"), 5: ("next", "reward", "done", "done", "info")}
 
@@ -45,6 +44,7 @@ class Parts:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self.arrays = Arrays(interpreter.events)
         self.ends: set[ir.Node] = set()  # displays that something of unknown length was put before
 
     def subscript(self, value: Value, index: Value, node: ir.Sub, frame: Frame) -> Value:
@@ -57,7 +57,7 @@ class Parts:
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
         is_window = isinstance(node.index, ir.Slice) and not value.tagged("draw") and self._is_window(node, frame)
         reads_items = False
-        copied = self.copied(node.value) if drawn else frozenset()
+        copied = self.arrays.lists(node.value, frame) if drawn else frozenset()
         value = logarithms.read(value, node) if drawn else value
         for atom in self.interpreter.order.atoms(value.atoms | copied):
             if isinstance(atom, Alloc) and (atom in copied or is_window):
@@ -122,15 +122,6 @@ class Parts:
         for draw in known:
             self.interpreter.draws.add_containers(self.interpreter.events.draws[draw], {atom})
         return join_all([of(atom), *(of(Drawn(draw)) for draw in known)])
-
-    def copied(self, expression: ir.Expr) -> frozenset[Alloc]:
-        """The lists and deques that the expression makes an array of: `np.array(self.rows)[drawn]` reads them."""
-        if not isinstance(expression, ir.Call) or not isinstance(expression.func, ir.Attr) or not expression.args:
-            return frozenset()
-        if expression.func.attr not in _ARRAYS:
-            return frozenset()
-        copied = self.interpreter.events.value(expression.args[0].value)
-        return frozenset(a for a in copied.atoms if isinstance(a, Alloc) and a.kind in ("list", "deque"))
 
     def note_subscript(self, node: ir.Sub, func: Func, frame: Frame, stores: bool) -> None:
         """Record that a subscript calls a method of the project."""

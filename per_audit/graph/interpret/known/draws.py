@@ -147,7 +147,7 @@ class Draws:
         probabilities = _probabilities(node, method)
         population = values[0]
         if node.args:
-            population = population.join(Value(self.interpreter.parts.copied(node.args[0].value)))
+            population = population.join(Value(self.interpreter.parts.arrays.lists(node.args[0].value, frame)))
         containers = {a for a in population.atoms if isinstance(a, Alloc)}
         objects = [a for a in self.interpreter.order.atoms(population.atoms) if isinstance(a, Instance)]
         positions = not items or not (containers or objects)
