@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.episodes import absent, bootstrap, endings, polarity, unended
+from per_audit.graph.episodes import absent, bootstrap, endings, polarity, stray, unended
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -313,6 +313,30 @@ def main(env, model, target_model):
             agent.rows.append((state, action, reward, next_state))
             state = next_state
             agent.learn(done)
+"""
+_LATEST = """import random
+from collections import deque
+
+import torch
+import torch.nn.functional as F
+
+
+def train(env, net, target_net, optimizer):
+    rows = deque(maxlen=5_000)
+    for _ in range(900):
+        state, done = env.reset(), False
+        while not done:
+            action = net(state).argmax()
+            next_state, reward, done, _ = env.step(action)
+            rows.append((state, action, reward, next_state, done))
+            state = next_state
+            s, a, r, s2, d = map(torch.tensor, zip(*random.sample(rows, 32)))  # <- PER001
+            best = target_net(s2).max(1).values.detach()
+            goal = r + 0.95 * (1 - done) * best  # <- PER501
+            loss = F.mse_loss(net(s).gather(1, a[:, None]).squeeze(1), goal)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
 """
 _PLANE = """import math
 
@@ -681,7 +705,8 @@ class TerminalMaskMissing(Rule):
     So is a mask that is the wrong way round: the flag that the environment sets at the end, stored as it is, is a
     factor of the next value, or the next value is added where the flag is set and nowhere else; or its opposite is
     stored, and the next value is multiplied by the opposite of that. And so is a mask that asks which next states are
-    None, where each that is stored is an observation.
+    None, where each that is stored is an observation, and one that is the flag of the latest step: it switches the next
+    value of the whole batch off or on, whatever was drawn.
 
     ## Why is this bad
 
@@ -739,6 +764,11 @@ class TerminalMaskMissing(Rule):
                     seen.add(target.node)
                     yield from self._judged(graph, buffer, target, question)
 
+            for target, mask in stray.unmasked(graph, buffer):
+                if target.node not in seen:
+                    seen.add(target.node)
+                    yield from self._judged(graph, buffer, target, mask=mask)
+
             for target, flag in polarity.inverted(graph, buffer):
                 if target.node not in seen:
                     seen.add(target.node)
@@ -776,6 +806,7 @@ class TerminalMaskMissing(Rule):
         buffer: ReplayBuffer,
         target: bootstrap.BootstrapTarget,
         question: ir.Node | None = None,
+        mask: ir.Node | None = None,
     ) -> Iterable[Finding]:
         path = target.path
         links = [
@@ -783,6 +814,8 @@ class TerminalMaskMissing(Rule):
         ]
         if question is not None:
             links.append(graph.evidence(path, question, "mask", "no next state that is stored is ever None"))
+        if mask is not None:
+            links.append(graph.evidence(path, mask, "mask", "what the latest step said, whatever was drawn"))
         without = unended.stored_without(graph, buffer, target)  # as others of the class may hold ends
         if endings.stored(buffer) and not without:
             told = not unended.is_never_told(graph, buffer, target)
@@ -805,6 +838,8 @@ class TerminalMaskMissing(Rule):
                 for store in without[:3] or buffer.stores[:3]
             ]
         masked = " (it asks for a next state that is None, and none ever is)" if question is not None else ""
+        if mask is not None:
+            masked = f" (`{graph.source(path, mask)}` is of the latest step, the same for the whole batch)"
         yield self.finding(
             graph,
             path,
@@ -1302,6 +1337,7 @@ for episode in range(3_000):
             },
         ),
         Example("one flag, of the episode that goes on, for the whole batch", {"agent.py": _MOMENT}),
+        Example("a mask that is the flag of the latest step, of none that is drawn", {"train.py": _LATEST}),
     )
     good = (
         Example(

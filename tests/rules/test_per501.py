@@ -1,5 +1,7 @@
 """What PER501 says of the ends of episodes that a class stores for one agent and not for another."""
 
+import pytest
+
 from per_audit.facts import extract
 from per_audit.graph import link
 from per_audit.rule import all_rules
@@ -137,3 +139,43 @@ def test_a_distance_that_is_observed_is_no_end():
     (text,) = (example.plain["plane.py"] for example in rule.bad if "a distance" in example.title)
     (finding,) = rule.check(link([extract("plane.py", text.encode())]))
     assert finding.message.endswith("is known where transitions are stored, and is not stored")
+
+
+LEFT = """import random
+
+import gymnasium
+import robosuite as suite
+import torch.nn.functional as F
+
+
+def train(net, optimizer):
+    env, rows = {made}, []
+    state = env.reset()
+    for _ in range(90_000):
+        next_state, reward, done, _ = env.step(net(state))
+        {before}
+        rows.append((state, 0, reward, next_state))
+        {behind}
+        state = next_state
+        s, a, r, s2 = zip(*random.sample(rows, 32))
+        goal = r + 0.99 * net(s2).max(1).values.detach()
+        F.mse_loss(net(s)[a], goal).backward()
+        optimizer.step()
+"""
+GAME, LEAVE = 'gymnasium.make("LunarLander-v2")', "if done:\n            break"
+
+
+@pytest.mark.parametrize(
+    ("made", "before", "behind", "is_found"),
+    [
+        (GAME, "pass", LEAVE, True),
+        (GAME, LEAVE, "pass", False),
+        (GAME, "if done or reward > 9:\n            state = env.reset()\n            continue", "pass", False),
+        (GAME, "if done and reward > 9:\n            break", "pass", True),
+        (GAME, "if done:\n            print(reward)", "pass", True),
+        ('suite.make(env_name="Lift", horizon=600)', "pass", LEAVE, False),
+        ('suite.make(env_name="Wipe", horizon=600)', "pass", LEAVE, True),
+    ],
+)
+def test_ends_that_no_transition_is_stored_of_and_tasks_that_time_alone_cuts(made, before, behind, is_found):
+    assert bool(found("PER501", train=LEFT.format(made=made, before=before, behind=behind))) == is_found

@@ -18,6 +18,7 @@ from per_audit.graph.episodes.environments import (
 )
 from per_audit.graph.episodes.moments import fresh, handed, is_drawn, is_fresh, steps
 from per_audit.graph.episodes.own_limits import ends_by_count_alone
+from per_audit.graph.episodes.spared import is_left_before
 from per_audit.graph.interpret.roles import (
     ACTION,
     DONE,
@@ -175,14 +176,18 @@ def _heads(statement: ir.Node) -> list[ir.Node]:
 
 
 def is_conditional(graph: ReplayGraph, path: str, node: ir.Node, is_vain: Vain | None = None) -> bool:
-    """Whether a node stands in a branch that is taken by what was drawn; a test that `is_vain` decides nothing."""
+    """Whether a node stands in a branch that is taken by what was drawn; a test that `is_vain` decides nothing.
+
+    A loop that goes on until the step which it takes itself raises the flag is an episode, and no such branch.
+    """
     function = graph.symbols.function_of(path, node)
-    given = handed(graph, function)
+    given, said = handed(graph, function), fresh(graph, function, path)
     for around in graph.ancestors(path, node):
         if (
             isinstance(around, (ir.If, ir.IfExp, ir.While))
             and any(
-                is_drawn(graph, part) or (is_end(graph, part) and not is_fresh(graph, part, given))
+                is_drawn(graph, part)
+                or (is_end(graph, part) and not is_fresh(graph, part, said if isinstance(around, ir.While) else given))
                 for part in ir.walk(around.test)
             )
             and (is_vain is None or not is_vain(path, around.test))
@@ -274,21 +279,28 @@ def observed(graph: ReplayGraph, buffer: ReplayBuffer, calls: Sequence[ev.CallSi
     The file and what tells it. None where the environment's word for it is never tested (a task without end), or the
     task is known to have none.
     """
-    edge = [site.function for site in calls] or [store.function for store in buffer.stores]
+    edge: list[ev.CallSite | ev.Store] = [*calls] or [*buffer.stores]
     seen: set[ev.Owner] = set()
     for _ in range(_CALLERS + 1):
-        for function in dict.fromkeys(edge):
+        functions = dict.fromkeys(each.function for each in edge)
+        for function in functions:
             if function in seen:
                 continue
             seen.add(function)
-            found = _observed_in(graph, function, buffer)
+            found = _observed_in(graph, function, buffer, [each for each in edge if each.function is function])
             if found is not None:
                 return found
-        edge = [site.function for function in edge if function is not None for site in graph.callers.get(function, ())]
+        edge = [site for function in functions if function is not None for site in graph.callers.get(function, ())]
     return None
 
 
-def _observed_in(graph: ReplayGraph, function: ev.Owner, buffer: ReplayBuffer) -> tuple[str, ir.Node] | None:
+def _observed_in(
+    graph: ReplayGraph, function: ev.Owner, buffer: ReplayBuffer, storing: Sequence[ev.CallSite | ev.Store]
+) -> tuple[str, ir.Node] | None:
+    """The same in one body, whose stores, or calls on the way to them, are `storing`.
+
+    What is stored behind `if done: break` is never the last transition of an episode.
+    """
     if isinstance(function, ir.Lambda):
         return None
     paths = [graph.project.module_of[function].path] if function is not None else _scripts(graph, buffer)
@@ -306,6 +318,9 @@ def _observed_in(graph: ReplayGraph, function: ev.Owner, buffer: ReplayBuffer) -
                 if isinstance(part, ir.Name)
             }
             for end in ends:
+                here = [each.node for each in storing if each.path == path]
+                if here and all(is_left_before(graph, path, node, step, end.id) for node in here):
+                    continue
                 if end.id in tested and not _is_endless(graph, path) and not _is_never(graph, path, step, end):
                     return path, end
     return None

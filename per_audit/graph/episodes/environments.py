@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SUITE = "dm_control"
 _LOADS = {"dm_control.suite.load", "dmc2gym.make"}
+_ROBOTS = {"robosuite.make", "robosuite.environments.base.make"}
 TERMINATED, TRUNCATED = 2, 3  # places in what a step of Gymnasium's interface returns; one `done` is at the first
 _FEWEST = 4
 _LIBRARIES = ("gym", "gymnasium", "gymnax", "dm_control", "pettingzoo", "brax", "envpool")
@@ -135,7 +136,8 @@ def is_dense(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
 def made_in(graph: ReplayGraph, path: str) -> Iterator[str]:
     """The names of the environments that a file asks for; an empty one where it is not written there.
 
-    One of DeepMind's Control Suite is `SUITE`, as its tasks are cut by time alone, but for `lqr`.
+    One of DeepMind's Control Suite is `SUITE`, as its tasks are cut by time alone, but for `lqr`; so is one of
+    Robosuite, but for `Wipe`.
     """
     for site in graph.events.calls.values():
         func = site.node.func
@@ -145,6 +147,10 @@ def made_in(graph: ReplayGraph, path: str) -> Iterator[str]:
         if not _LOADS.isdisjoint(site.names):
             domain = site.node.argument(0, "domain_name")
             ends = domain is not None and graph.events.value(domain).literal() == "lqr"
+            yield "" if ends else SUITE
+        elif not _ROBOTS.isdisjoint(site.names):
+            task = site.node.argument(0, "env_name")
+            ends = task is not None and graph.events.value(task).literal() == "Wipe"
             yield "" if ends else SUITE
         elif name == "make" and site.node.args:
             made = graph.events.value(site.node.args[0].value).literal()

@@ -41,7 +41,40 @@ def fresh(graph: ReplayGraph, function: ev.Owner, path: str) -> set[str]:
     `agent.learn(done)`, of the episode that is going on, is one flag for all that is drawn.
     """
     said = {name.id for unpack in steps(graph, function, path) for name in ir.walk(unpack) if isinstance(name, ir.Name)}
-    return said | handed(graph, function)
+    return said | _joined(graph, function, path, said) | handed(graph, function)
+
+
+def _joined(graph: ReplayGraph, function: ev.Owner, path: str, said: set[str]) -> set[str]:
+    """The names that are only ever set to both flags of a step, `done = terminated or truncated`, or to a constant."""
+    body = function.body if isinstance(function, ir.Function) else graph.module(path).body
+    given: dict[str, list[ir.Expr | None]] = {}
+    for node in ir.walk_scope(body) if said else ():
+        if not isinstance(node, ir.Assign):
+            continue
+        for target in node.targets:
+            for name, value in _apart(target, node.value):
+                given.setdefault(name, []).append(value)
+    return {
+        name
+        for name, values in given.items()
+        if any(isinstance(value, ir.Logic) for value in values) and all(_is_joined(value, said) for value in values)
+    }
+
+
+def _apart(target: ir.Expr, value: ir.Expr | None) -> Iterator[tuple[str, ir.Expr | None]]:
+    """The names of a target with what each is given: of a step that is taken apart, something that is no constant."""
+    if isinstance(target, ir.Name):
+        yield target.id, value
+    elif isinstance(target, ir.Seq):
+        values = value.items if isinstance(value, ir.Seq) and len(value.items) == len(target.items) else None
+        for place, item in enumerate(target.items):
+            yield from _apart(item, values[place] if values is not None else None)
+
+
+def _is_joined(value: ir.Expr | None, said: set[str]) -> bool:
+    if isinstance(value, ir.Logic):
+        return value.op == "or" and _is_joined(value.left, said) and _is_joined(value.right, said)
+    return isinstance(value, ir.Const) or (isinstance(value, ir.Name) and value.id in said)
 
 
 def handed(graph: ReplayGraph, function: ev.Owner) -> set[str]:

@@ -32,6 +32,19 @@ def is_spared(graph: ReplayGraph, way: Iterable[tuple[str, ir.Node]], flag: Term
     )
 
 
+def is_left_before(graph: ReplayGraph, path: str, node: ir.Node, step: ir.Node, flag: str) -> bool:
+    """Whether `if done: break` or the like stands between a step and a node, for the name that a flag is told under."""
+    return any(
+        branch.start > step.start and _holds(branch.test, flag) for branch in _branches_before(graph, path, node)
+    )
+
+
+def _holds(test: ir.Expr, flag: str) -> bool:
+    if isinstance(test, ir.Logic) and test.op == "or":
+        return _holds(test.left, flag) or _holds(test.right, flag)
+    return isinstance(test, ir.Name) and test.id == flag
+
+
 def _branches_before(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.If]:
     """The branches in front of a node, in its pass of a loop, that go nowhere near it."""
     below = node
