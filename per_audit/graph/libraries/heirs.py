@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 _DRAWS = "sampl"  # what each method that draws, or takes part in it, has in its name
+_READS = "_get_samples"  # reads what stands at positions that are drawn before
 
 
 def find_heirs(graph: ReplayGraph, known: set[ir.Class]) -> list[LibraryBuffer]:
@@ -54,16 +55,24 @@ def _of_class(graph: ReplayGraph, cls: ir.Class, made: list[ev.CallSite]) -> Ite
 def _base(graph: ReplayGraph, cls: ir.Class) -> tuple[Framework, Kind, str] | None:
     """The library's buffer, which always draws uniformly, that a class is derived from without a draw of its own."""
     mro = graph.classes.mro(cls)
-    methods = [s.name for each in mro for s in each.body if isinstance(s, ir.Function)]
+    methods = [s for each in mro for s in each.body if isinstance(s, ir.Function)]
     for dotted in sorted(graph.classes.external_bases(cls)):
         framework = frameworks.framework(dotted.partition(".")[0])
         found = framework.find(dotted) if framework is not None else None
         if framework is not None and found is not None:
             name, kind = found
-            changed = any(_DRAWS in method or method in kind.sample for method in methods)
+            changed = any(_may_draw(graph, method, kind) for method in methods)
             always = kind.draws == UNIFORM and kind.switch is None and not kind.unless
             return (framework, kind, name) if always and kind.sample and not changed else None
     return None
+
+
+def _may_draw(graph: ReplayGraph, method: ir.Function, kind: Kind) -> bool:
+    """Whether a method may draw otherwise than the library; one that reads at given positions does by a random call."""
+    if method.name == _READS:
+        draws, masses = graph.events.draws.values(), graph.events.masses.values()
+        return any(each.function is method for each in draws) or any(each.function is method for each in masses)
+    return _DRAWS in method.name or method.name in kind.sample
 
 
 def _may_be(atoms: frozenset[object], cls: ir.Class) -> bool:

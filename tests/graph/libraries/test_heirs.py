@@ -33,7 +33,17 @@ AGENT = """
         ("RolloutBuffer", "", []),
         ("HerReplayBuffer", "", []),
         ("ReplayBuffer", "\n        def sample(self, n):\n            return self.best(n)\n", []),
-        ("ReplayBuffer", "\n        def _get_samples(self, at):\n            return super()._get_samples(at)\n", []),
+        (
+            "ReplayBuffer",
+            "\n        def _get_samples(self, at):\n            return super()._get_samples(at)\n",
+            [("Logged, a ReplayBuffer of Stable-Baselines3,", 1)],
+        ),
+        (
+            "ReplayBuffer",
+            "\n        def _get_samples(self, at):\n            at = torch.multinomial(self.p, 32)\n"
+            "            return super()._get_samples(at)\n",
+            [],
+        ),
     ],
 )
 def test_draws_that_are_inherited(project, base, own, found):
@@ -44,3 +54,26 @@ def test_draws_that_are_inherited(project, base, own, found):
 def test_an_heir_that_nothing_learns_from_is_none(project):
     text = AGENT.format(base="ReplayBuffer", own="").replace("self.net.loss(batch).backward()", "return len(batch)")
     assert project(text).library == []
+
+
+SET = """
+    from stable_baselines3 import TD3
+    from stable_baselines3.common.buffers import ReplayBuffer
+
+    class Scaled(ReplayBuffer):
+        def _get_samples(self, at, env=None):
+            samples = super()._get_samples(at, env)
+            return samples._replace(rewards=samples.rewards * 0.1)
+
+    def main(env):
+        model = TD3("MlpPolicy", env, buffer_size=100_000)
+        model.replay_buffer = Scaled(100_000, env.observation_space, env.action_space)
+        {train}
+"""
+
+
+@pytest.mark.parametrize(
+    ("train", "found"), [("model.learn(50_000)", ["Scaled, a ReplayBuffer of Stable-Baselines3,"]), ("pass", [])]
+)
+def test_an_heir_that_takes_the_place_of_an_algorithms_own(project, train, found):
+    assert [buffer.title for buffer in project(SET.format(train=train)).library] == found
