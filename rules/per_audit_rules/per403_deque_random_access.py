@@ -171,7 +171,7 @@ class DequeRandomAccess(Rule):
             for function, found in by_function.items():
                 if any(_is_read_for(graph, function, other) for other in by_function):
                     continue  # with each row of the batch that the other draws
-                found.sort(key=lambda read: (read.path, read.node.start))
+                found.sort(key=lambda read: (read.path, read.node.start, read.alloc.node.start))
                 if found[0].node not in told:
                     told.add(found[0].node)
                     judged = self._judged(graph, found, buffer, _times(graph, times[found[0].alloc, function]))

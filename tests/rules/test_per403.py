@@ -60,6 +60,14 @@ def test_the_deque_is_named_with_the_place_that_makes_it():
     assert finding.severity is Severity.WARNING
 
 
+def test_of_several_deques_in_one_place_the_first_that_is_made_is_named():
+    forgets = "    def forget(self):\n        self.rows = deque(maxlen=100_000)\n\n    def learn("
+    text = AGENT.format(more="agent.forget()", start="train(make(), Net())").replace("    def learn(", forgets)
+    graph = link([extract("agent.py", text.encode())])
+    (finding,) = DequeRandomAccess().check(graph)
+    assert "(made at agent.py:7)" in finding.message
+
+
 @pytest.mark.parametrize(
     ("read", "cost"),
     [
