@@ -196,7 +196,7 @@ class DequeRandomAccess(Rule):
             return None
         if not rhythm.counted and rhythm.a_step(each * times * (batch or _BATCH)) < _UNFELT_A_STEP:
             return None
-        cost = f"{costs.spelled(each)} a read"
+        cost = f"{costs.spelled(each)} a read, {costs.spelled(each * _BATCH)[len('about ') :]} for a batch of {_BATCH}"
         if batch is not None:
             each *= times
         if batch is not None and is_same:

@@ -225,7 +225,7 @@ def test_of_several_batch_sizes_none_is_told():
     text = text.replace("self.net, self.rows = net,", "self.n, self.net, self.rows = n, net,")
     text = text.format(more="Agent(net, n=512).learn()", start="train(make(), Net())").replace("**options)", "n=32)")
     (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
-    assert "about 0.55 µs a read once it is full" in finding.message
+    assert "about 0.55 µs a read, 35 µs for a batch of 64 once it is full" in finding.message
 
 
 def test_deques_of_other_fields_are_beside_it_and_one_in_its_place_is_not():

@@ -153,8 +153,9 @@ class Idle:
         graph = self._graph
         found = [method]
         for each in found:
-            inherits = len(graph.classes.mro(graph.project.class_of[each])) > 1
-            if inherits or not self._can_be_idle(each) or self._lookups.is_lent(each):
+            cls = graph.project.class_of[each]
+            inherits = len(graph.classes.mro(cls)) > 1
+            if inherits or is_named_unread(graph, cls) or not self._can_be_idle(each) or self._lookups.is_lent(each):
                 return None
             if graph.project.module_of[each].path.endswith(".ipynb"):
                 return None

@@ -674,3 +674,45 @@ def test_a_base_that_calls_nothing_of_its_heirs_runs_none_of_them(imported, base
     graph = link([extract(path, textwrap.dedent(text).encode()) for path, text in texts.items()])
     reason = why(graph, "self.rows = self.memory.sample")
     assert (reason is not None and "`not TRAINED` is the same wherever" in reason) is is_idle
+
+
+@pytest.mark.parametrize(
+    ("unread", "said"),
+    [
+        ((), "not run as it stands: nothing in the project calls Learner.learn"),
+        ((b"from learner import Learner\nlearner = Learner(net)\nlearner.learn()\nprint 'it'\n",), None),
+        ((b"print 'it'\n",), "not run as it stands: nothing in the project calls Learner.learn"),
+    ],
+)
+def test_a_method_of_a_class_that_a_file_names_which_cannot_be_parsed(project, unread, said):
+    graph = project(
+        memories=MEMORIES,
+        learner="""
+            import torch.optim as optim
+            from memories import Memory
+
+            class Learner:
+                def __init__(self, net):
+                    self.net, self.memory = net, Memory()
+
+                def learn(self):
+                    self.rows = self.memory.sample(32)
+                    self.net.loss(self.rows).backward()
+                    optim.Adam(self.net).step()
+        """,
+        other="""
+            import torch.optim as optim
+            from learner import Learner
+
+            def show(net):
+                return Learner(net).memory
+
+            def run(net):
+                net.loss().backward()
+                optim.Adam(net).step()
+        """,
+    )
+    graph.unread = unread
+    module = graph.module("learner.py")
+    node = next(n for n in ir.walk(*module.body) if module.source(n).startswith("self.rows"))
+    assert Idle(graph).note(graph.place("learner.py", node)) == said

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import is_beta
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.prioritised.beta.written import builds
 from per_audit.graph.symbolic import Term, strip
 from per_audit.graph.symbolic.term import const
@@ -64,11 +65,19 @@ class Standing:
             writes = [write for _, write, _ in self._symbols.written(term) if write is not None]
             if not all(builds(write.function) for write in writes) or set_elsewhere(self._graph, term.data[1]):
                 return None
+        elif self._is_only_tested(term.data[0]):
+            return None  # the moment that a test asks for is not what the training does
         values = {self._value(option, depth - 1) for option in self._symbols.options(term)}
         value = values.pop() if len(values) == 1 else None
         if term.op == "field" and value is not None and value.number == 0:
             self.clocks[term] = None
         return value
+
+    def _is_only_tested(self, function: ir.Function) -> bool:
+        """Whether tests alone call a function of the program."""
+        sites = self._graph.callers.get(function, ())
+        home = self._graph.project.module_of[function].path
+        return bool(sites) and not is_test(home) and all(is_test(site.path) for site in sites)
 
 
 def set_elsewhere(graph: ReplayGraph, name: str) -> bool:

@@ -17,7 +17,7 @@ from per_audit.graph.symbolic.shape import is_called_setting
 from per_audit.graph.symbolic.term import item_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
@@ -36,6 +36,7 @@ _FOLLOWED = {"abs", "neg", "pow", "div", "clip", "mean", "sum", "max", "min", "d
 _COMPUTED = _FOLLOWED - {"tuple", "phi", "collect", "stack", "element", "loop"}  # no list of several things
 FORMS = ("reshape", "unsqueeze", "squeeze", "loop")
 _MADE = ("mul", "pow", "loss")
+_INSIDE = 24  # parts of parts that a value is followed into
 
 
 def _place(entry: tuple[ev.Owner, str]) -> tuple[str, int]:
@@ -362,10 +363,21 @@ class Corrections:
             return True
         return getattr(call.func, "attr", getattr(call.func, "id", "")) in voc.MULTIPLIES
 
-    def weighted_inside(self, term: Term, depth: int = 24) -> Term | None:
+    def weighted_inside(self, term: Term) -> Term | None:
         """The product with weights that a value was computed from, however it was bent or scaled afterwards."""
+        return self._weighted_inside(term, _INSIDE, {})
+
+    def _weighted_inside(self, term: Term, depth: int, known: dict[Term, tuple[int, Term | None]]) -> Term | None:
+        """The same of a part that several ways may lead to: `known` is how deep each was looked into, and for what."""
         if depth == 0:
             return None
+        looked, found = known.get(term, (0, None))
+        if looked < depth:
+            found = self._looked_for(term, lambda part, less=1: self._weighted_inside(part, depth - less, known), depth)
+            known[term] = depth, found
+        return found
+
+    def _looked_for(self, term: Term, inside_of: Callable[..., Term | None], depth: int) -> Term | None:
         if term.op == "mul":
             weights = [self.is_weight(arg) for arg in term.args]
             if any(weights) and not all(weights) and term.node is not None and not self.is_weight(term):
@@ -374,23 +386,23 @@ class Corrections:
         if given is not None and term.op == "call" and self.holds_weights(self.symbols.term(term.path, given)):
             return term  # what Keras answers is the loss with the weights in it
         if (wanted := asked(term)) is not None:
-            return self.weighted_inside(wanted, depth - 1)
+            return inside_of(wanted)
         if term.op == "item" and term.args[0].op in ("phi", "tuple", "record", "collect"):
             part = item_of(term.args[0], term.data, term.node, term.path)
-            return self.weighted_inside(part, depth - 1) if part.op != "item" else None
+            return inside_of(part) if part.op != "item" else None
         if (inside := self.symbols.inside(term)) is not None:
-            return self.weighted_inside(inside, depth - 1)
+            return inside_of(inside)
         if _is_number_of_row(term):
-            return self.weighted_inside(term.args[0], depth - 1)
+            return inside_of(term.args[0])
         if term.op == "field":  # what a graph was built with, asked for later
-            return next(filter(None, (self.weighted_inside(o, depth // 2) for o in self.symbols.options(term))), None)
+            return next(filter(None, (inside_of(o, depth - depth // 2) for o in self.symbols.options(term))), None)
         if term.op in ("sub", "loss") and not any(arg.is_number for arg in term.args):
             # What one side alone is multiplied by, a discount in the target, weighs no error.
-            sides = [self.weighted_inside(arg, depth - 1) for arg in term.args]
+            sides = [inside_of(arg) for arg in term.args]
             return sides[0] if all(sides) else None
         if term.op in _FOLLOWED:
             followed = term.args if term.op in _ALL_ARGUMENTS else term.args[:1]
-            return next(filter(None, (self.weighted_inside(arg, depth - 1) for arg in followed)), None)
+            return next(filter(None, (inside_of(arg) for arg in followed)), None)
         return None
 
     def holds_weights(self, term: Term) -> bool:

@@ -114,3 +114,19 @@ def test_what_the_dicts_of_a_project_hold_under_a_key(project):
     graph = project("HALF = 0.5\nsmall, large = {'beta': HALF, 'n': 1}, dict(beta=1, n=2)\nasked = {'beta': input()}\n")
     assert numbers_under(graph, "beta") == {0.5, 1, None}
     assert numbers_under(graph, "rate") == set()
+
+
+@pytest.mark.parametrize(("path", "expected"), [("train", True), ("test_memory", False)])
+def test_the_moment_that_a_test_alone_asks_for_is_not_that_of_the_training(project, path, expected):
+    call = "from main import beta_at\n\ndef run():\n    return beta_at(51)\n"
+    graph = project(
+        """
+        def beta_at(step):
+            beta = min(1.0, 0.4 + step * 0.0001)
+            return beta
+        """,
+        **{path: call},
+    )
+    module = graph.module("main.py")
+    (made,) = (node.value for node in ir.walk(*module.body) if isinstance(node, ir.Assign))
+    assert Standing(graph).below_one(graph.symbols.term("main.py", made)) is expected

@@ -3,6 +3,7 @@
 import pytest
 
 from per_audit.facts import ir
+from per_audit.graph.symbolic import Term
 
 WEIGHTS = """
     import numpy as np
@@ -166,3 +167,11 @@ def test_a_loss_that_is_made_for_a_batch_multiplies_its_weights(project, factors
         """,
     )
     assert products(graph) == ["(goals - values) ** 2 * factors"] * found
+
+
+def test_a_value_that_is_made_of_itself_again_and_again_is_looked_into_once(project):
+    graph = project(WEIGHTS)
+    value = Term("sub", (Term("call", data="net"), Term("call", data="target")))
+    for _ in range(60):
+        value = Term("add", (Term("abs", (value,)), Term("maximum", (value, Term("abs", (value,))))))
+    assert graph.corrections.weighted_inside(value) is None
