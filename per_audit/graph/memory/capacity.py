@@ -260,7 +260,8 @@ def _lengths(graph: ReplayGraph, path: str, node: ir.Node, beside: Set[ir.Node] 
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Function, ir.Lambda)):
             break
-        if isinstance(around, (ir.If, ir.While)):
+        # A loop around a test is that of the training: how long it goes on is no limit.
+        if isinstance(around, ir.If) or (isinstance(around, ir.While) and not found):
             found += _limits(graph, path, around.test, beside)
     return found
 

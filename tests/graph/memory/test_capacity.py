@@ -535,3 +535,23 @@ def test_a_size_that_is_computed_of_what_many_calls_hand_on(project):
         main()
     """)
     assert (capacity(graph).largest, capacity(graph).complete) == (899, True)
+
+
+def test_how_long_a_training_goes_on_is_no_limit(project):
+    graph = project("""
+        import random
+
+        def train(env, net, steps=1_000_000, size=50_000):
+            rows, state, step = [], env.reset(), 0
+            while step < steps:
+                next_state, reward, done, _ = env.step(net.act(state))
+                rows.append((state, 0, reward, next_state, done))
+                if len(rows) > size:
+                    del rows[0]
+                net.fit(random.sample(rows, 32))
+                state = next_state
+                step += 1
+    """)
+    (buffer,) = graph.buffers
+    size = capacity_of(graph, buffer.containers)
+    assert (size.least, size.largest) == (50_000, 50_000)
