@@ -224,7 +224,8 @@ class BetaBudgetHardcoded(Rule):
             steps = [*_steps(beta), *_steps_in_loops(beta)]
             for node, path, numbers, count in [*steps, *_schedules(beta)]:
                 function = graph.symbols.function_of(path, node)
-                if node not in seen and not is_never_asked_for(graph, buffer, function):
+                is_still = bool(numbers) and all(number.number == 0 for number in numbers)  # until a setting is given
+                if node not in seen and not (is_still or is_never_asked_for(graph, buffer, function)):
                     seen.add(node)
                     own = holder(graph, path, node, buffer)
                     drawing = graph.reachable(own.function, 2)

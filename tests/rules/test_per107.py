@@ -186,3 +186,19 @@ def train(env, net, optimizer):
     graph = link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())])
     (finding,) = rule.check(graph)
     assert said in finding.message
+
+
+@pytest.mark.parametrize(("step", "count"), [("0.0", 0), ("0.001", 1)])
+def test_a_step_of_nothing_until_a_setting_is_given_raises_nothing(step, count):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER107")
+    memory = MEMORY.format(name="Rich", step="self.beta = min(1.0, self.beta + self.rise)")
+    memory = memory.replace("(self, size):", f"(self, size, rise={step}):").replace(
+        "        self.rows,", "        self.rise = rise\n        self.rows,", 1
+    )
+    graph = link(
+        [
+            extract("memory.py", memory.encode()),
+            extract("agent.py", AGENT.format(made="Rich(1000)").replace("Plain, ", "").encode()),
+        ]
+    )
+    assert len(list(rule.check(graph))) == count
