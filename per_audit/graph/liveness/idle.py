@@ -155,7 +155,8 @@ class Idle:
         for each in found:
             cls = graph.project.class_of[each]
             inherits = len(graph.classes.mro(cls)) > 1
-            if inherits or is_named_unread(graph, cls) or not self._can_be_idle(each) or self._lookups.is_lent(each):
+            is_called_unread = is_named_unread(graph, cls) and is_named_unread(graph, each)
+            if inherits or is_called_unread or not self._can_be_idle(each) or self._lookups.is_lent(each):
                 return None
             if graph.project.module_of[each].path.endswith(".ipynb"):
                 return None

@@ -682,6 +682,10 @@ def test_a_base_that_calls_nothing_of_its_heirs_runs_none_of_them(imported, base
         ((), "not run as it stands: nothing in the project calls Learner.learn"),
         ((b"from learner import Learner\nlearner = Learner(net)\nlearner.learn()\nprint 'it'\n",), None),
         ((b"print 'it'\n",), "not run as it stands: nothing in the project calls Learner.learn"),
+        (
+            (b"from learner import Learner\nprint Learner(net).memory\n",),
+            "not run as it stands: nothing in the project calls Learner.learn",
+        ),
     ],
 )
 def test_a_method_of_a_class_that_a_file_names_which_cannot_be_parsed(project, unread, said):
